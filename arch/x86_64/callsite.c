@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Patching a `syscall` instruction (docs/design.md 6.4). The trampoline:
+ *
+ *     <the window's instructions before the syscall>
+ *     lea 8(%rip), %rcx            what syscall would leave in RCX, but here
+ *     jmp *%gs:24                  vcpu.syscall_entry; comes back to RCX
+ *     <the instructions after it>
+ *     jmp <end of the window>
+ */
+#include "callsite.h"
+#include "arch/arch.h"
+#include "base/string.h"
+#include "naos/callsite.h"
+
+static const uint8_t entry[CALLSITE_ENTRY_SIZE] = {
+    0x48, 0x8d, 0x0d, 0x08, 0x00, 0x00, 0x00,
+    0x65, 0xff, 0x24, 0x25, 0x18, 0x00, 0x00, 0x00,
+};
+
+/* jmp rel32 at `at` to `target`. */
+static int jump_write(uint8_t *code, uaddr_t at, uaddr_t target)
+{
+    int64_t rel = (int64_t)(target - (at + 5));
+    if (rel < INT32_MIN || rel > INT32_MAX)
+        return -ERANGE;
+    int32_t rel32 = (int32_t)rel;
+    code[0] = 0xe9;
+    memcpy(code + 1, &rel32, sizeof(rel32));
+    return 0;
+}
+
+int arch_callsite_patch(const struct callsite *site, const uint8_t *text, uaddr_t text_at, uint8_t *tramp,
+                        uaddr_t tramp_at, uint8_t *patched)
+{
+    size_t before = site->syscall_off, after = (size_t)site->window_size - before - 2, size = 0;
+    if (text[before] != 0x0f || text[before + 1] != 0x05)
+        return -EINVAL;
+    memcpy(tramp, text, before);
+    size += before;
+    memcpy(tramp + size, entry, sizeof(entry));
+    size += sizeof(entry);
+    memcpy(tramp + size, text + before + 2, after);
+    size += after;
+    if (jump_write(tramp + size, tramp_at + size, text_at + site->window_size) || jump_write(patched, text_at, tramp_at))
+        return -ERANGE;
+    memset(patched + 5, 0xcc, (size_t)site->window_size - 5);
+    return 0;
+}
+
+unsigned arch_callsite_text_off(const struct callsite *site, unsigned off)
+{
+    unsigned before = site->syscall_off, after = site->window_size - before - 2u;
+    if (off < before)
+        return off;
+    if (off < before + CALLSITE_ENTRY_SIZE)
+        return before; /* not called yet */
+    off -= before + CALLSITE_ENTRY_SIZE;
+    return before + 2 + MIN(off, after); /* the last jump is the window's end */
+}
+
+unsigned arch_callsite_trampoline_off(const struct callsite *site, unsigned off)
+{
+    return off <= site->syscall_off ? off : off - 2 + CALLSITE_ENTRY_SIZE;
+}

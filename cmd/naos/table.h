@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tables on the terminal: columns as wide as they need to be. */
+#pragma once
+
+struct table;
+struct table *table_create(const char *const *heads); /* NULL-ended */
+void table_row(struct table *t, const char *const *cells); /* one for each head; copied */
+void table_print(const struct table *t);
+void table_destroy(struct table *t);

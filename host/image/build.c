@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All outputs are written to a folder of their own, which takes the place of the last one only when
+ * it is whole. */
+#include "build.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include "closure.h"
+#include "sgx_sign.h"
+#include "base/remove.h"
+
+struct build {
+    const struct build_options *options;
+    struct build_result *result;
+    struct error *err;
+    char temp[PATH_MAX]; /* where the files go first */
+};
+
+static void step(const struct build *b, const char *text)
+{
+    if (b->options->progress)
+        b->options->progress(text);
+}
+
+static const char *out_path(const struct build *b, const char *name, char buf[PATH_MAX])
+{
+    snprintf(buf, PATH_MAX, "%s/%s", b->temp, name);
+    return buf;
+}
+
+/* ---- the key --------------------------------------------------------------------------------- */
+
+/* The user's own: $XDG_DATA_HOME/naos/signing-key.pem. */
+static int default_key(char path[PATH_MAX], struct error *err)
+{
+    const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+    char dir[PATH_MAX - 32];
+    if (data && *data)
+        snprintf(dir, sizeof(dir), "%s/naos", data);
+    else if (home && *home)
+        snprintf(dir, sizeof(dir), "%s/.local/share/naos", home);
+    else
+        return error_set(err, "neither HOME nor XDG_DATA_HOME is set; name a key with --sign-key");
+    for (char *p = strchr(dir + 1, '/'); p; p = strchr(p + 1, '/')) {
+        *p = 0;
+        mkdir(dir, 0700);
+        *p = '/';
+    }
+    mkdir(dir, 0700);
+    snprintf(path, PATH_MAX, "%s/signing-key.pem", dir);
+    if (access(path, F_OK) == 0)
+        return 0;
+    if (sgx_key_create(path, err) < 0)
+        return -1;
+    fprintf(stderr, "naos build: made a signing key for you: %s\n", path);
+    return 0;
+}
+
+static uint32_t date_bcd(void)
+{
+    const char *epoch = getenv("SOURCE_DATE_EPOCH");
+    time_t t = epoch ? (time_t)strtoll(epoch, NULL, 10) : 0;
+    struct tm tm;
+    char digits[16];
+    if (!epoch || !gmtime_r(&t, &tm))
+        return 0; /* so that the same inputs give the same file */
+    snprintf(digits, sizeof(digits), "%04d%02d%02d", (tm.tm_year + 1900) % 10000, tm.tm_mon + 1,
+             tm.tm_mday);
+    return (uint32_t)strtoul(digits, NULL, 16);
+}
+
+/* ---- the enclave ----------------------------------------------------------------------------- */
+
+static int enclave_sign(struct build *b, const struct bytes *kernel, const struct bytes *config)
+{
+    struct sgx_layout layout;
+    struct sgx_sigstruct sig;
+    struct app *app = &b->result->app;
+    char key[PATH_MAX], path[PATH_MAX];
+    struct sgx_signing signing = {b->options->key_path, app->product_id, app->svn, date_bcd()};
+    if (!signing.key_path) {
+        if (default_key(key, b->err) < 0)
+            return -1;
+        signing.key_path = key;
+    }
+    if (sgx_layout_build(&layout, kernel->data, kernel->size, config->data, config->size,
+                         b->err->text, sizeof(b->err->text)) < 0)
+        return -1;
+    int result = sgx_sign(&layout, &signing, &sig, b->result->mrsigner, b->err);
+    sgx_layout_free(&layout);
+    memcpy(b->result->mrenclave, sig.enclave_hash, 32);
+    return result < 0
+               ? -1
+               : file_write(out_path(b, "enclave.sig", path), &sig, sizeof(sig), 0644, b->err);
+}
+
+static int enclave_build(struct build *b)
+{
+    struct bytes kernel, config;
+    char path[PATH_MAX];
+    if (kernel_find(path, sizeof(path), b->err) < 0 || file_read(path, &kernel, b->err) < 0)
+        return -1;
+    if (app_compile(&b->result->app, &b->result->image, &config, b->err) < 0)
+        return -1;
+    int result = enclave_sign(b, &kernel, &config);
+    if (result == 0)
+        result =
+            file_write(out_path(b, "enclave.conf", path), config.data, config.size, 0644, b->err);
+    if (result == 0)
+        result =
+            file_write(out_path(b, "kernel.elf", path), kernel.data, kernel.size, 0644, b->err);
+    free(kernel.data);
+    free(config.data);
+    return result;
+}
+
+/* ---- build.json ------------------------------------------------------------------------------ */
+
+static json_object *hex_object(const uint8_t *bytes, size_t size)
+{
+    char text[65];
+    for (size_t i = 0; i < size; i++)
+        snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+    return json_object_new_string(text);
+}
+
+static int summary_write(struct build *b)
+{
+    const struct build_result *r = b->result;
+    char path[PATH_MAX];
+    json_object *o = json_object_new_object();
+    json_object_object_add(o, "mrenclave", hex_object(r->mrenclave, 32));
+    json_object_object_add(o, "mrsigner", hex_object(r->mrsigner, 32));
+    json_object_object_add(o, "image_root_hash", hex_object(r->image.root_hash, 32));
+    json_object_object_add(o, "image_data_bytes", json_object_new_uint64(r->image.data_size));
+    json_object_object_add(o, "programs", json_object_new_uint64(r->sites.files));
+    json_object_object_add(o, "syscall_sites", json_object_new_uint64(r->sites.sites));
+    json_object_object_add(o, "syscall_sites_left_to_traps",
+                           json_object_new_uint64(r->sites.unpatchable));
+    const char *text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY);
+    int result = file_write(out_path(b, "build.json", path), text, strlen(text), 0644, b->err);
+    json_object_put(o);
+    return result;
+}
+
+/* ---- all ------------------------------------------------------------------------------------- */
+
+static int outputs_write(struct build *b)
+{
+    char dir[PATH_MAX], path[PATH_MAX];
+    struct build_result *r = b->result;
+    struct stat st;
+    snprintf(dir, sizeof(dir), "%s%s%s", r->app.image_dir[0] == '/' ? "" : b->options->dir,
+             r->app.image_dir[0] == '/' ? "" : "/", r->app.image_dir);
+    step(b, "checking programs and libraries");
+    if (closure_check(dir, b->err) < 0)
+        return -1;
+    const struct image_options image = {!b->options->is_fresh, b->options->progress_bytes};
+    step(b, "looking for system calls");
+    if (image_write(dir, out_path(b, "image.naos", path), &image, &r->image, &r->sites, b->err) < 0)
+        return -1;
+    r->image_bytes = stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
+    step(b, "measuring and signing the enclave");
+    return enclave_build(b) < 0 ? -1 : summary_write(b);
+}
+
+static int dir_sync(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int result = fd < 0 ? -1 : fsync(fd);
+    if (fd >= 0)
+        close(fd);
+    return result;
+}
+
+/* The fresh folder becomes `final`, in one step; the one before it goes. */
+static int folder_swap(struct build *b, const char *final)
+{
+    if (dir_sync(b->temp) < 0)
+        return error_errno(b->err, "%s", b->temp);
+    if (rename(b->temp, final) < 0 &&
+        renameat2(AT_FDCWD, b->temp, AT_FDCWD, final, RENAME_EXCHANGE) < 0)
+        return error_errno(b->err, "%s", final);
+    tree_remove(b->temp);
+    return 0;
+}
+
+/* Who has the file locked, from /proc/locks: "1: FLOCK  ADVISORY  WRITE 1234 08:02:5678 0 EOF"; 0: unknown. */
+static int lock_holder(int fd)
+{
+    struct stat st;
+    char line[256];
+    int holder = 0;
+    FILE *f = fstat(fd, &st) == 0 ? fopen("/proc/locks", "re") : NULL;
+    while (f && holder == 0 && fgets(line, sizeof(line), f)) {
+        unsigned long long inode;
+        int pid;
+        if (sscanf(line, "%*s FLOCK %*s %*s %d %*x:%*x:%llu", &pid, &inode) == 2 && inode == st.st_ino)
+            holder = pid;
+    }
+    if (f)
+        fclose(f);
+    return holder;
+}
+
+/* One build at a time in a folder. */
+static int folder_lock(const char *dir, struct error *err)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%s/" APP_FILE, dir);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT
+                   ? error_set(err,
+                               "%s is missing: this is no naos instance; make one with `naos new`",
+                               path)
+                   : error_errno(err, "%s", path);
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return fd;
+    int holder = lock_holder(fd);
+    close(fd);
+    return error_set(err, "%s: another naos build (process %d) is at work here; wait for it", dir, holder);
+}
+
+int build_run(const struct build_options *options, struct build_result *result, struct error *err)
+{
+    struct build b = {.options = options, .result = result, .err = err};
+    char final[PATH_MAX - 16];
+    *result = (struct build_result){0};
+    int lock = folder_lock(options->dir, err);
+    if (lock < 0)
+        return -1;
+    snprintf(final, sizeof(final), "%s%s", options->out ? options->out : options->dir,
+             options->out ? "" : "/build");
+    snprintf(b.temp, sizeof(b.temp), "%s.new", final);
+    tree_remove(b.temp);
+    int status = app_read(options->dir, &result->app, err);
+    if (status == 0)
+        status = dir_make(b.temp, err);
+    if (status == 0)
+        status = outputs_write(&b);
+    if (status == 0)
+        status = folder_swap(&b, final);
+    if (status < 0)
+        tree_remove(b.temp);
+    close(lock);
+    return status;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of host/serve share. */
+#pragma once
+#include <limits.h>
+#include <stdint.h>
+#include <sys/signalfd.h>
+#include "serve.h"
+#include "serve_gen.h"
+
+/* What epoll reports beside descriptors, which are below 65536. */
+#define SERVE_SIGNAL_TAG (1ULL << 32)
+#define SERVE_KICK_TAG   (2ULL << 32)
+#define SERVE_REQUEST_TAG (3ULL << 32)
+
+/* Serves the request in a vCPU's frame (call.c). */
+void call_serve(struct serve_vcpu *vcpu);
+/* Brings a vCPU out: of wait, or of user code. */
+void vcpu_kick(struct serve_vcpu *vcpu);
+int wait_init(struct serve *serve); /* -1 with errno */
+/* A vCPU came back from wait: the ticker may have to tick again. */
+void ticker_wake(struct serve *serve);
+int ticker_start(struct serve *serve);
+void ticker_stop(struct serve *serve);
+
+int requests_init(struct serve *serve); /* -1 with errno */
+
+/* 0, or -errno. */
+int64_t terminal_set_raw(int fd, bool is_raw);
+void terminal_restore(void);
+bool terminal_suspend(void); /* was it raw? */
+void terminal_resume(void);
+
+int64_t serve_enclave_mem_map(struct sgx_enclave *enclave, uint32_t action, const void *ranges, size_t size);
+
+/* A size that the frame claims, cut to the row's maximum. */
+static inline size_t serve_bound(uint64_t size, size_t max)
+{
+    return size < max ? (size_t)size : max;
+}

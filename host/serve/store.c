@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Files of stores: STORES/NAME.store under the instance, mapped shared with room for all that the store may become. Growing
+ * takes the room from the disk at once, so that writing to the mapping cannot fail for want of it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "serve_internal.h"
+
+#define STORE_MAX   16
+#define WRITE_EARLY (64u << 10)
+
+static struct host_store {
+    int fd;         /* 0: not open */
+    int counter_fd; /* -1: none */
+    uint64_t size, max_size, counter;
+} stores[STORE_MAX];
+
+static struct host_store *store_of(uint32_t id)
+{
+    return id < STORE_MAX && stores[id].fd > 0 ? &stores[id] : NULL;
+}
+
+static bool is_name(const char *name, size_t size)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    return size > 1 && size <= 64 && name[size - 1] == 0 && strlen(name) == size - 1 && name[0] != '.' &&
+           strspn(name, allowed) == size - 1;
+}
+
+static int file_open(const struct serve_vcpu *vcpu, const char *name, const char *suffix)
+{
+    char path[4096];
+    const char *dir = vcpu->serve->options.store_dir;
+    if (!dir || (mkdir(dir, 0700) < 0 && errno != EEXIST))
+        return -1;
+    snprintf(path, sizeof(path), "%s/%s%s", dir, name, suffix);
+    return open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+}
+
+/* NAME.counter: eight bytes. */
+static void counter_open(const struct serve_vcpu *vcpu, const char *name, struct host_store *s)
+{
+    s->counter = 0;
+    s->counter_fd = file_open(vcpu, name, ".counter");
+    if (s->counter_fd >= 0 && pread(s->counter_fd, &s->counter, sizeof(s->counter), 0) != sizeof(s->counter))
+        s->counter = 0;
+}
+
+static int64_t store_map(const struct serve_vcpu *vcpu, const char *name, uint64_t max_size, struct host_store *s, void **at)
+{
+    struct stat st;
+    int fd = file_open(vcpu, name, ".store");
+    if (fd < 0)
+        return -errno;
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &st) < 0) {
+        int err = errno == EWOULDBLOCK ? EBUSY : errno;
+        close(fd);
+        return -err;
+    }
+    if ((uint64_t)st.st_size > max_size)
+        max_size = (uint64_t)st.st_size;
+    *at = mmap(NULL, max_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (*at == MAP_FAILED) {
+        close(fd);
+        return -ENOMEM;
+    }
+    s->fd = fd;
+    s->size = (uint64_t)st.st_size;
+    s->max_size = max_size;
+    s->counter_fd = -1;
+    return 0;
+}
+
+int64_t serve_store_open(struct serve_vcpu *vcpu, uint64_t max_size, uint32_t is_counted, const void *name, size_t name_size,
+                         void *reply, size_t reply_size)
+{
+    struct hostcall_store r = {0};
+    struct host_store *s = stores;
+    char copy[64];
+    void *at = NULL;
+    if (name_size > sizeof(copy) || reply_size < sizeof(r) || max_size == 0)
+        return -EINVAL;
+    memcpy(copy, name, name_size);
+    if (!is_name(copy, name_size))
+        return -EINVAL;
+    while (s < stores + STORE_MAX && s->fd > 0)
+        s++;
+    int64_t err = s < stores + STORE_MAX ? store_map(vcpu, copy, max_size, s, &at) : -ENOMEM;
+    if (err < 0)
+        return err;
+    if (is_counted)
+        counter_open(vcpu, copy, s);
+    r.addr = (uint64_t)at;
+    r.size = s->size;
+    r.id = (uint32_t)(s - stores);
+    r.has_counter = s->counter_fd >= 0;
+    r.counter = s->counter;
+    r.has_key = vcpu->serve->options.store_key != NULL;
+    if (r.has_key)
+        memcpy(r.key, vcpu->serve->options.store_key, sizeof(r.key));
+    memcpy(reply, &r, sizeof(r));
+    return sizeof(r);
+}
+
+int64_t serve_store_write(struct serve_vcpu *vcpu, uint32_t id, uint64_t off, const void *data, size_t data_size)
+{
+    struct host_store *s = store_of(id);
+    (void)vcpu;
+    if (!s || off > s->size || data_size > s->size - off)
+        return -EINVAL;
+    for (size_t done = 0; done < data_size;) {
+        ssize_t n = pwrite(s->fd, (const char *)data + done, data_size - done, (off_t)(off + done));
+        if (n <= 0)
+            return n < 0 ? -errno : -EIO;
+        done += (size_t)n;
+    }
+    if (data_size >= WRITE_EARLY) /* so that a sync later finds less to do */
+        sync_file_range(s->fd, (off_t)off, (off_t)data_size, SYNC_FILE_RANGE_WRITE);
+    return 0;
+}
+
+int64_t serve_store_resize(struct serve_vcpu *vcpu, uint32_t id, uint64_t size)
+{
+    struct host_store *s = store_of(id);
+    (void)vcpu;
+    if (!s || size > s->max_size)
+        return -EINVAL;
+    int err = size > s->size ? posix_fallocate(s->fd, (off_t)s->size, (off_t)(size - s->size)) : 0;
+    if (size < s->size && ftruncate(s->fd, (off_t)size) < 0)
+        err = errno;
+    if (err)
+        return -ENOSPC;
+    s->size = size;
+    return 0;
+}
+
+int64_t serve_store_sync(struct serve_vcpu *vcpu, uint32_t id)
+{
+    struct host_store *s = store_of(id);
+    (void)vcpu;
+    if (!s)
+        return -EINVAL;
+    return fdatasync(s->fd) < 0 ? -errno : 0;
+}
+
+int64_t serve_store_count(struct serve_vcpu *vcpu, uint32_t id, uint64_t value)
+{
+    struct host_store *s = store_of(id);
+    (void)vcpu;
+    if (!s || s->counter_fd < 0)
+        return -EINVAL;
+    if (value < s->counter)
+        return -ESTALE;
+    s->counter = value;
+    if (pwrite(s->counter_fd, &value, sizeof(value), 0) != sizeof(value) || fdatasync(s->counter_fd) < 0)
+        return -EIO;
+    return 0;
+}

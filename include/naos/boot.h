@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the host says when it enters a vCPU for the first time (EENTER, CSSA 0): RDI = its struct hostcall_frame,
+ * RSI = the boot block. Which vCPU it is follows from the TCS, not from the host. The enclave copies the block
+ * once and checks it: all is hints, or is checked against measured values. Later entries with CSSA 0 are replies to
+ * host calls and carry nothing.
+ */
+#pragma once
+#include <stdint.h>
+
+#define BOOT_MAGIC 0x544f4f42534f414eULL
+
+struct boot_block {
+    uint64_t magic;
+    uint64_t image_addr, image_size; /* the image file, mapped read-only */
+    uint64_t start_addr, start_size; /* naos/start.h */
+    uint64_t tsc_hz;
+    uint64_t tsc;                    /* the counter when realtime_ns was taken */
+    int64_t realtime_ns;
+    uint32_t vcpu_count;             /* how many the host will enter */
+    uint32_t log_level;              /* 0..4 */
+    uint8_t is_tty[3];
+    uint8_t trace_syscalls;
+    uint8_t print_stats;
+    uint8_t has_sha_ni, has_vaes;    /* a lie can only end in an undefined instruction, and so in a stop */
+    uint8_t reserved[1];
+};

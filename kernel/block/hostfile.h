@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A file of the host, read from its mapping in untrusted memory and written by a host call, in blocks of a page. A read
+ * copies once; what it brings is whatever the host likes. Growing asks the host for room first, so that a write never lies beyond the end.
+ */
+#pragma once
+#include "base/base.h"
+
+struct hostfile {
+    uint64_t addr;           /* in host memory; max_blocks pages, checked when it was opened */
+    uint64_t blocks, max_blocks;
+    uint32_t id;
+    bool has_counter;
+    uint64_t counter;        /* what the host says it is */
+    bool has_key;
+    uint8_t key[32];         /* that the host gave */
+};
+
+/* name: at most 63 characters of a-z A-Z 0-9 . _ -. Errors of the host's open(2), -EBUSY: another instance has it. */
+nodiscard int hostfile_open(const char *name, uint64_t max_size, bool is_counted, struct hostfile *f);
+nodiscard int hostfile_read(const struct hostfile *f, uint64_t block, void *buf, size_t count);
+nodiscard int hostfile_write(struct hostfile *f, uint64_t block, const void *buf, size_t count);
+nodiscard int hostfile_resize(struct hostfile *f, uint64_t blocks); /* -ENOSPC */
+nodiscard int hostfile_sync(struct hostfile *f);
+nodiscard int hostfile_count(struct hostfile *f, uint64_t value); /* -ESTALE */

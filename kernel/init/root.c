@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The root: the verified image with a file system in memory above, then what the configuration mounts. */
+#include <linux/stat.h>
+#include "base/log.h"
+#include "base/string.h"
+#include "block/verity.h"
+#include "fs/devfs.h"
+#include "fs/erofs/erofs.h"
+#include "fs/hostfs/hostfs.h"
+#include "fs/overlay/overlay.h"
+#include "fs/ramfs.h"
+#include "fs/store/format.h"
+#include "fs/store/mount.h"
+#include "fs/sysfs.h"
+#include "init/init.h"
+#include "platform/plat.h"
+#include "procfs/procfs.h"
+#include "tty/tty.h"
+#include "vfs/callsites.h"
+#include "vfs/dentry.h"
+
+static _Noreturn void stop(const char *what, int err)
+{
+    log_error("%s (error %d)", what, -err);
+    plat_exit(125);
+}
+
+static struct superblock *image_open(void)
+{
+    const struct config *c = config_get();
+    struct verity_params params = {
+        .host_addr = plat_host_info.image_addr, .host_size = plat_host_info.image_size, .data_size = c->image_size,
+        .hash_off = c->image_hash_off, .salt_size = c->image_salt_size,
+    };
+    struct verity *verity;
+    struct superblock *sb;
+    memcpy(params.root_hash, c->image_root_hash, sizeof(params.root_hash));
+    memcpy(params.salt, c->image_salt, sizeof(params.salt));
+    int err = verity_open(&params, &verity);
+    if (err)
+        stop("the image is not the one that this enclave was built with; run naos build", err);
+    err = erofs_mount(verity, &sb);
+    if (err)
+        stop("the image cannot be mounted", err);
+    return sb;
+}
+
+/* A directory under `at`, made if it is not there: mount points need not be in the image. */
+static struct dentry *dir_make(struct dentry *at, const char *name, size_t len)
+{
+    struct dentry *d;
+    struct inode *inode;
+    int err = dentry_lookup(at, name, len, &d);
+    if (err == 0)
+        return d;
+    mutex_lock(&at->inode->lock);
+    err = at->inode->ops->create ? at->inode->ops->create(at->inode, name, len, S_IFDIR | 0755, 0, &inode) : -EROFS;
+    if (err == 0) {
+        err = dentry_add(at, name, len, inode, &d);
+        inode_put(inode);
+    }
+    mutex_unlock(&at->inode->lock);
+    return err ? err_ptr(err) : d;
+}
+
+/* Plain names only: the configuration's own, no links on the way. */
+static int mount_point(const struct path *root, const char *target, struct path *at)
+{
+    *at = *root;
+    path_get(at);
+    while (*target) {
+        while (*target == '/')
+            target++;
+        size_t len = 0;
+        while (target[len] && target[len] != '/')
+            len++;
+        if (len == 0)
+            break;
+        struct dentry *d = dir_make(at->dentry, target, len);
+        if (is_err(d)) {
+            path_put(at);
+            return ptr_err(d);
+        }
+        struct path next = {at->mount, d};
+        ref_get(&next.mount->ref);
+        while (next.dentry->mounted) {
+            struct path top = {next.dentry->mounted, next.dentry->mounted->root};
+            path_get(&top);
+            path_put(&next);
+            next = top;
+        }
+        path_put(at);
+        *at = next;
+        target += len;
+    }
+    return 0;
+}
+
+static void mount_at(const struct path *root, const char *target, struct superblock *sb, const char *source, unsigned flags)
+{
+    struct path at;
+    int err = mount_point(root, target, &at);
+    if (err == 0) {
+        err = mount_add(&at, sb, source, flags);
+        path_put(&at);
+    }
+    if (err)
+        stop(target, err);
+}
+
+static int shm_mount(struct superblock **sb)
+{
+    int err = ramfs_mount("tmpfs", 0, sb);
+    if (err == 0)
+        (*sb)->root->mode = S_IFDIR | 01777;
+    return err;
+}
+
+/* What every Linux system has. The configuration may mount over it. */
+static const struct {
+    const char *target, *source;
+    int (*mount)(struct superblock **sb);
+    unsigned flags;
+} standard_mounts[] = {
+    {"/dev", "devtmpfs", devfs_mount, MOUNT_NOSUID},
+    {"/dev/pts", "devpts", devpts_mount, MOUNT_NOSUID | MOUNT_NOEXEC},
+    {"/dev/shm", "tmpfs", shm_mount, MOUNT_NOSUID | MOUNT_NODEV},
+    {"/proc", "proc", procfs_mount, MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC},
+    {"/sys", "sysfs", sysfs_mount, MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC | MOUNT_READ_ONLY},
+};
+
+static void standard_mount_all(const struct path *root)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(standard_mounts); i++) {
+        struct superblock *sb;
+        int err = standard_mounts[i].mount(&sb);
+        if (err)
+            stop(standard_mounts[i].target, err);
+        mount_at(root, standard_mounts[i].target, sb, standard_mounts[i].source, standard_mounts[i].flags);
+    }
+}
+
+static int store_make(const struct config_mount *m, struct superblock **sb)
+{
+    const struct store_mount options = {
+        .name = config_string(m->source_off), .size = m->size, .uid = config_get()->uid, .gid = config_get()->gid,
+        .key_kind = m->flags & CONFIG_MOUNT_KEY_FILE ? STORE_KEY_FILE : m->flags & CONFIG_MOUNT_KEY_SIGNER ? STORE_KEY_SIGNER : STORE_KEY_ENCLAVE,
+        .is_counted = m->flags & CONFIG_MOUNT_COUNTED, .is_read_only = m->flags & CONFIG_MOUNT_READ_ONLY,
+    };
+    return store_mount(&options, sb);
+}
+
+static struct hostfs_listed listed_at(const void *list, size_t idx)
+{
+    const struct config_file *f = (const struct config_file *)list + idx;
+    return (struct hostfs_listed){config_string(f->path_off), f->sha256};
+}
+
+static int host_make(const struct config_mount *m, struct superblock **sb)
+{
+    const char *source = config_string(m->source_off);
+    if (m->file_count == 0)
+        return hostfs_mount(source, m->flags & CONFIG_MOUNT_READ_ONLY, sb);
+    int err = ramfs_mount("host", 0, sb);
+    if (err)
+        return err;
+    (*sb)->root->mode = S_IFDIR | 0555;
+    err = hostfs_listed_fill(*sb, source, m->file_count, listed_at, (const char *)config_get() + m->files_off);
+    if (err)
+        superblock_put(*sb);
+    return err;
+}
+
+static int superblock_make(const struct config_mount *m, struct superblock **sb)
+{
+    switch (m->kind) {
+    case CONFIG_MOUNT_MEMORY: return ramfs_mount("tmpfs", m->size, sb);
+    case CONFIG_MOUNT_STORE: return store_make(m, sb);
+    case CONFIG_MOUNT_HOST: return host_make(m, sb);
+    default: return -ENOSYS;
+    }
+}
+
+static void config_mount_one(const struct path *root, const struct config_mount *m)
+{
+    struct superblock *sb;
+    unsigned flags = (m->flags & CONFIG_MOUNT_READ_ONLY ? MOUNT_READ_ONLY : 0) | (m->flags & CONFIG_MOUNT_NOEXEC ? MOUNT_NOEXEC : 0);
+    const char *target = config_string(m->target_off);
+    if (m->kind == CONFIG_MOUNT_OVERLAY)
+        return; /* the root, which is there */
+    int err = superblock_make(m, &sb);
+    if (err)
+        stop(err == -ENOSYS ? "this kind of mount is not there yet (CAVEATS.md)" : target, err);
+    if (m->kind == CONFIG_MOUNT_HOST)
+        flags |= MOUNT_NOSUID | MOUNT_NODEV;
+    mount_at(root, target, sb, m->kind == CONFIG_MOUNT_MEMORY ? "tmpfs" : config_string(m->source_off), flags);
+}
+
+static const struct config_mount *config_mount_at(uint32_t idx)
+{
+    const struct config *c = config_get();
+    return (const struct config_mount *)((const char *)c + c->mounts_off) + idx;
+}
+
+/* What the root keeps its changes in: memory, unless the configuration names a store. */
+static int upper_make(struct superblock **sb)
+{
+    for (uint32_t i = 0; i < config_get()->mount_count; i++) {
+        const struct config_mount *m = config_mount_at(i);
+        if (m->kind == CONFIG_MOUNT_OVERLAY)
+            return m->source_off ? store_make(m, sb) : ramfs_mount("tmpfs", m->size, sb);
+    }
+    return ramfs_mount("tmpfs", 0, sb);
+}
+
+static struct path root;
+
+void root_get(struct path *result)
+{
+    *result = root;
+    path_get(result);
+}
+
+void root_mount(void)
+{
+    struct superblock *image = image_open(), *upper, *sb, *unnamed;
+    const struct config *c = config_get();
+    int err = upper_make(&upper);
+    if (err == 0)
+        err = overlay_mount(upper->root, image->root, true, &sb);
+    if (err == 0)
+        err = mount_root(sb, "overlay", 0, &root);
+    if (err)
+        stop("the root file system cannot be made", err);
+    callsites_load(image);
+    standard_mount_all(&root);
+    for (uint32_t i = 0; i < c->mount_count; i++)
+        config_mount_one(&root, config_mount_at(i));
+    err = ramfs_mount("tmpfs", RAMFS_UNLIMITED, &unnamed);
+    if (err)
+        stop("memory for files without a name", err);
+    vfs_set_unnamed(unnamed, &root, ramfs_create_file);
+}

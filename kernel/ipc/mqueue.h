@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* POSIX message queues: mq_overview(7). */
+#pragma once
+#include <linux/mqueue.h>
+#include "vfs/file.h"
+
+#define MQ_MESSAGES_DEFAULT 10
+#define MQ_MESSAGES_MAX     10    /* /proc/sys/fs/mqueue/msg_max: more only for CAP_SYS_RESOURCE */
+#define MQ_SIZE_MAX         8192  /* msgsize_max */
+#define MQ_QUEUES_MAX       256   /* queues_max */
+
+struct mq_text { /* on its way: memory of the heap */
+    struct list node;
+    unsigned priority;
+    size_t size;
+    uint8_t data[];
+};
+
+/* What tells a process that a message came to an empty queue: signo 0 for SIGEV_NONE. */
+struct mq_notice {
+    int signo;
+    uint64_t value;
+};
+
+/* name: of the path that the manual page has, without its slash. attr: NULL for the defaults. f: the caller's reference. */
+nodiscard int mqueue_open(const char *name, unsigned flags, unsigned mode, const struct mq_attr *attr, struct file **f);
+nodiscard int mqueue_unlink(const char *name);
+/* All that follow: -EBADF, f is no queue. Takes the text over if it returns 0. */
+nodiscard int mqueue_send(struct file *f, struct mq_text *text, ns_t deadline);
+/* *text: the caller's, to heap_free. size: of the caller's buffer. */
+nodiscard int mqueue_receive(struct file *f, uint64_t size, ns_t deadline, struct mq_text **text);
+nodiscard int mqueue_notify(struct file *f, const struct mq_notice *notice); /* NULL: no more */
+/* fresh, if there is one, sets O_NONBLOCK. */
+nodiscard int mqueue_attr(struct file *f, const struct mq_attr *fresh, struct mq_attr *old);

@@ -1,0 +1,852 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* vmspace.h where there are no page tables: areas of one address space that all processes share. */
+#include <linux/mman.h>
+#include "base/string.h"
+#include "crypto/random.h"
+#include "heap/heap.h"
+#include "mm/internal.h"
+#include "sched/sched.h"
+
+#define FAULT_MAX (2UL << 20)
+#define REUSE_MAX (2UL << 20) /* of a new area, at once */
+#define UNSHARE_MAX (64UL << 10)
+
+void space_begin(struct vmspace *vm)
+{
+    ref_init(&vm->ref, 1);
+    mutex_init(&vm->lock);
+    list_init(&vm->set_node);
+    vm->layout.limit_as = vm->layout.limit_data = UINT64_MAX;
+    space_register(vm);
+}
+
+int vmspace_create(struct vmspace **result)
+{
+    struct vmspace *vm = heap_zalloc(sizeof(*vm));
+    if (!vm)
+        return -ENOMEM;
+    space_begin(vm);
+    *result = vm;
+    return 0;
+}
+
+void vmspace_get(struct vmspace *vm)
+{
+    ref_get(&vm->ref);
+}
+
+struct vm_layout *vm_layout(struct vmspace *vm)
+{
+    return &vm->layout;
+}
+
+static void space_destroy(struct vmspace *vm, bool was_in_set)
+{
+    struct area *a;
+    while ((a = area_at_or_after(vm, 0))) {
+        if (!a->is_shared && !was_in_set)
+            release_range(a->start, a->end);
+        area_remove(vm, a);
+    }
+    space_unregister(vm);
+    unit_release_all(vm);
+    space_ghosts_drop(vm);
+    heap_free(vm);
+}
+
+void vmspace_put(struct vmspace *vm)
+{
+    if (!ref_put(&vm->ref))
+        return;
+    conflict_leave_begin();
+    bool was_in_set = vm->set != NULL;
+    conflict_leave(vm);
+    if (was_in_set || !space_park(vm))
+        space_destroy(vm, was_in_set);
+    conflict_leave_end();
+}
+
+/* ---- fork ------------------------------------------------------------------------------------------------------ */
+
+static int areas_copy(struct vmspace *from, struct vmspace *to)
+{
+    int err = 0;
+    for (struct area *a = area_at_or_after(from, 0); a && err == 0; a = area_next(a)) {
+        if (!a->no_fork)
+            err = area_insert(to, a, NULL);
+    }
+    return err;
+}
+
+int vmspace_fork(struct vmspace *parent, struct vmspace **child)
+{
+    struct vmspace *vm;
+    int err = vmspace_create(&vm);
+    if (err)
+        return err;
+    mutex_lock(&parent->lock);
+    vm->layout = parent->layout;
+    vm->brk_start = parent->brk_start;
+    vm->brk = parent->brk;
+    err = unit_copy(parent, vm);
+    if (err == 0)
+        err = areas_copy(parent, vm);
+    if (err == 0)
+        err = conflict_fork(parent, vm);
+    mutex_unlock(&parent->lock);
+    if (err)
+        vmspace_put(vm);
+    else
+        *child = vm;
+    return err;
+}
+
+/* ---- mapping ----------------------------------------------------------------------------------------------------- */
+
+static int range_check(uaddr_t addr, uint64_t *size)
+{
+    if (addr & PAGE_MASK || *size == 0)
+        return -EINVAL;
+    if (*size > plat_info.user_end)
+        return -ENOMEM;
+    *size = align_up(*size, PAGE_SIZE);
+    return addr > plat_info.user_end - *size ? -ENOMEM : 0; /* no sum: it could wrap */
+}
+
+static int area_content_discard(struct vmspace *vm, const struct area *a)
+{
+    if (vm->set || !ghost_keeps(vm, a))
+        return content_discard(vm, a->start, a->end);
+    retire_range_kept(a->start, a->end);
+    return 0;
+}
+
+static int area_unmap(struct vmspace *vm, struct area *a)
+{
+    int err = a->is_shared ? 0 : area_content_discard(vm, a);
+    if (err == 0)
+        area_remove(vm, a);
+    return err;
+}
+
+static int unmap_locked(struct vmspace *vm, uaddr_t start, uaddr_t end)
+{
+    int err = area_isolate(vm, start, end);
+    if (err)
+        return err;
+    struct area *a = area_at_or_after(vm, start);
+    while (a && a->start < end && err == 0) {
+        struct area *next = area_next(a);
+        err = area_unmap(vm, a);
+        a = next;
+    }
+    return err;
+}
+
+/* Another space that holds these units is in conflict with this one from now on. */
+static int conflicts_find(struct vmspace *vm, uaddr_t addr, uint64_t size)
+{
+    bool is_held = false;
+    for (uint64_t u = addr >> UNIT_SHIFT; u <= (addr + size - 1) >> UNIT_SHIFT; u++)
+        is_held |= unit_is_held_by_others((uint32_t)u);
+    return is_held ? space_conflicts_join(vm) : 0;
+}
+
+static int place_fixed(struct vmspace *vm, const struct vm_map_request *req, uint64_t size)
+{
+    uaddr_t end = req->addr + size;
+    if (req->addr < plat_info.user_start)
+        return -EPERM;
+    struct area *a = area_at_or_after(vm, req->addr);
+    if (req->no_replace && a && a->start < end)
+        return -EEXIST;
+    int err = unit_hold(vm, req->addr, size);
+    if (err == 0)
+        err = conflicts_find(vm, req->addr, size);
+    if (err == 0)
+        err = unmap_locked(vm, req->addr, end);
+    return err;
+}
+
+static bool is_hint_free(struct vmspace *vm, uaddr_t addr, uint64_t size)
+{
+    if (addr < plat_info.user_start || addr & PAGE_MASK || addr + size > plat_info.user_end || addr + size < addr)
+        return false;
+    struct area *a = area_at_or_after(vm, addr);
+    if (a && a->start < addr + size)
+        return false;
+    for (uint64_t u = addr >> UNIT_SHIFT; u <= (addr + size - 1) >> UNIT_SHIFT; u++) {
+        if (!unit_is_mine_or_free(vm, (uint32_t)u))
+            return false;
+    }
+    return true;
+}
+
+/* A shared object can be at its home only. */
+static int place_shared(const struct vm_map_request *req, uint64_t size, uaddr_t *at)
+{
+    int err = pagecache_make_home(req->pages, (req->offset + size) >> PAGE_SHIFT);
+    if (err)
+        return err;
+    *at = req->pages->home + req->offset;
+    return req->is_fixed && req->addr != *at ? -ENOMEM : 0;
+}
+
+/*
+ * A program may map an object several times; all its mappings are at the one address. They are counted, have all that any of them
+ * may do, and the last munmap(2) ends them.
+ */
+static int shared_replace(struct vmspace *vm, struct area *shape, bool is_again)
+{
+    for (struct area *a = area_at_or_after(vm, shape->start); a && a->start < shape->end && is_again; a = area_next(a)) {
+        if (a->pages != shape->pages)
+            continue;
+        shape->again = MAX(shape->again, a->again + 1);
+        shape->prot |= a->prot;
+    }
+    return unmap_locked(vm, shape->start, shape->end);
+}
+
+/* Of the areas in [start, end), those that were mapped once. */
+static int unmap_once(struct vmspace *vm, uaddr_t start, uaddr_t end)
+{
+    int err = area_isolate(vm, start, end);
+    for (struct area *a = area_at_or_after(vm, start), *next; err == 0 && a && a->start < end; a = next) {
+        next = area_next(a);
+        if (a->again)
+            a->again--;
+        else
+            err = area_unmap(vm, a);
+    }
+    return err;
+}
+
+static int place(struct vmspace *vm, const struct vm_map_request *req, uint64_t size, uaddr_t *at)
+{
+    if (req->is_shared)
+        return place_shared(req, size, at);
+    *at = req->addr;
+    if (req->is_fixed)
+        return place_fixed(vm, req, size);
+    if (req->addr && is_hint_free(vm, req->addr, size))
+        return unit_hold(vm, req->addr, size);
+    return area_find_gap(vm, size, PAGE_SIZE, 0, at);
+}
+
+/* Areas that go on where this one begins or ends, in all respects, become one with it. */
+static bool can_merge(const struct area *a, const struct area *b)
+{
+    return a->end == b->start && a->prot == b->prot && !a->is_shared && !b->is_shared && !a->pages && !b->pages &&
+           a->is_stack == b->is_stack && a->no_fork == b->no_fork && a->wipe_on_fork == b->wipe_on_fork && a->is_locked == b->is_locked && a->name == b->name && !a->is_stack &&
+           a->was_writable == b->was_writable && !a->trampolines && !b->trampolines;
+}
+
+static void merge(struct vmspace *vm, struct area *a)
+{
+    struct area *next = area_next(a), *prev = area_prev(a);
+    if (next && can_merge(a, next)) {
+        uaddr_t end = next->end;
+        area_remove(vm, next);
+        vm->size += end - a->end;
+        a->end = end;
+    }
+    if (prev && can_merge(prev, a)) {
+        uaddr_t end = a->end;
+        area_remove(vm, a);
+        vm->size += end - prev->end;
+        prev->end = end;
+    }
+}
+
+/* As far as that goes: what cannot come now says so when it is touched. */
+static void area_populate(struct vmspace *vm, struct area *a)
+{
+    for (uaddr_t at = a->start; at < a->end && a->prot;) {
+        uaddr_t end = committed_next(at, MIN(a->end, at + CLUSTER)); /* a run that is missing */
+        if (at < end && area_fill(vm, a, at, end, at))
+            return;
+        at = MAX(end, at + PAGE_SIZE);
+    }
+}
+
+/* Pages that lie there ready save the faults that would ask for them. */
+static int content_reuse(struct vmspace *vm, const struct area *a)
+{
+    return vm->set ? 0 : commit_range_stale(a->start, MIN(a->end, a->start + REUSE_MAX), a->prot);
+}
+
+static int map_locked(struct vmspace *vm, const struct vm_map_request *req, uint64_t size, uaddr_t *at)
+{
+    if (vm->size + size > vm->layout.limit_as)
+        return -ENOMEM;
+    int err = place(vm, req, size, at);
+    if (err)
+        return err;
+    struct area shape = {
+        .start = *at, .end = *at + size, .prot = req->prot, .is_shared = req->is_shared, .no_write = req->no_write, .is_stack = req->is_stack,
+        .no_fork = req->no_fork, .was_writable = !req->pages || (req->prot & VM_WRITE), .grow_limit = req->grow_limit,
+        .pages = req->pages, .offset = req->offset, .owner = req->owner, .name = req->name, .is_locked = vm->locks_new,
+    };
+    struct area *a;
+    err = shape.is_shared ? shared_replace(vm, &shape, !req->is_fixed) : content_claim(vm, shape.start, shape.end);
+    if (err == 0)
+        err = area_insert(vm, &shape, &a);
+    if (err == 0 && a->pages)
+        ghost_revive(vm, a);
+    if (err == 0 && (a->prot & VM_EXEC) && a->owner && !a->trampolines)
+        err = area_trampolines(vm, a);
+    if (err == 0 && !a->pages && (a->prot & VM_WRITE) && !a->is_stack)
+        err = content_reuse(vm, a);
+    if (err == 0 && req->populate)
+        err = area_fill(vm, a, a->start, MIN(a->end, a->start + FAULT_MAX), a->start) == -ENOMEM ? -ENOMEM : 0;
+    if (err == 0 && vm->locks_new)
+        area_populate(vm, a);
+    if (err == 0)
+        merge(vm, a);
+    return err;
+}
+
+int vm_map(struct vmspace *vm, const struct vm_map_request *request, uaddr_t *at)
+{
+    struct vm_map_request req = *request;
+    struct pagecache *fresh = NULL;
+    uint64_t size = req.size;
+    int err = range_check(req.is_fixed ? req.addr : 0, &size);
+    if (err == 0 && req.is_shared && !req.pages) {
+        err = pagecache_create(NULL, NULL, size, &fresh);
+        req.pages = fresh;
+    }
+    if (err)
+        return err;
+    mutex_lock(&vm->lock);
+    err = map_locked(vm, &req, size, at);
+    mutex_unlock(&vm->lock);
+    if (fresh)
+        pagecache_put(fresh);
+    return err;
+}
+
+int vm_unmap(struct vmspace *vm, uaddr_t addr, uint64_t size)
+{
+    if (range_check(addr, &size))
+        return -EINVAL;
+    mutex_lock(&vm->lock);
+    int err = unmap_once(vm, addr, addr + size);
+    mutex_unlock(&vm->lock);
+    return err;
+}
+
+int vm_find_free(struct vmspace *vm, uint64_t size, uint64_t align, uaddr_t *at)
+{
+    mutex_lock(&vm->lock);
+    int err = area_find_gap(vm, align_up(size, PAGE_SIZE), MAX(align, PAGE_SIZE), 0, at);
+    mutex_unlock(&vm->lock);
+    return err;
+}
+
+/* ---- changing ------------------------------------------------------------------------------------------------------ */
+
+/* No hole in [start, end)? */
+static bool is_covered(struct vmspace *vm, uaddr_t start, uaddr_t end)
+{
+    for (struct area *a = area_find(vm, start); a; a = area_next(a)) {
+        if (a->start > start)
+            return false;
+        if (a->end >= end)
+            return true;
+        start = a->end;
+    }
+    return false;
+}
+
+/* Others that share pages keep them as they are. */
+static int private_protect(struct vmspace *vm, const struct area *a, unsigned prot)
+{
+    int err = content_unshare(vm, a->start, a->end);
+    return err ? err : protect_range(a->start, a->end, prot);
+}
+
+static int protect_locked(struct vmspace *vm, uaddr_t start, uaddr_t end, unsigned prot)
+{
+    if (!is_covered(vm, start, end))
+        return -ENOMEM;
+    int err = area_isolate(vm, start, end);
+    for (struct area *a = area_find(vm, start); a && a->start < end && err == 0; a = area_next(a)) {
+        if (a->no_write && (prot & VM_WRITE)) {
+            err = -EACCES;
+            break;
+        }
+        bool becomes_code = (prot & VM_EXEC) && !(a->prot & VM_EXEC);
+        a->prot = prot;
+        a->was_writable |= (prot & VM_WRITE) != 0;
+        if (!a->is_shared)
+            err = private_protect(vm, a, prot);
+        else if (becomes_code)
+            err = protect_range(a->start, a->end, VM_READ | VM_WRITE | VM_EXEC);
+    }
+    struct area *first = area_find(vm, start);
+    if (err == 0 && first)
+        merge(vm, first);
+    return err;
+}
+
+int vm_protect(struct vmspace *vm, uaddr_t addr, uint64_t size, unsigned prot)
+{
+    if (addr & PAGE_MASK)
+        return -EINVAL;
+    if (size == 0)
+        return 0;
+    int err = range_check(addr, &size);
+    if (err)
+        return -ENOMEM;
+    mutex_lock(&vm->lock);
+    err = protect_locked(vm, addr, addr + size, prot);
+    mutex_unlock(&vm->lock);
+    return err;
+}
+
+static int grow_in_place(struct vmspace *vm, struct area *a, uint64_t more)
+{
+    struct area *next = area_next(a);
+    if ((next && next->start < a->end + more) || !is_hint_free(vm, a->end, more))
+        return -ENOMEM;
+    if (a->is_shared && ((a->end + more - a->pages->home) >> PAGE_SHIFT) > a->pages->home_pages)
+        return -ENOMEM;
+    int err = a->is_shared ? 0 : unit_hold(vm, a->end, more);
+    if (err)
+        return err;
+    err = a->is_shared ? 0 : content_claim(vm, a->end, a->end + more);
+    if (err)
+        return err;
+    a->end += more;
+    vm->size += more;
+    return 0;
+}
+
+/* The content of committed pages goes along; the rest is brought in at its new place when it is touched. */
+static int content_move(struct vmspace *vm, const struct area *to, uaddr_t from, uint64_t size)
+{
+    int err = 0;
+    for (uaddr_t at = committed_next(from, from + size); at < from + size && err == 0; at = committed_next(at + PAGE_SIZE, from + size)) {
+        uaddr_t dst = to->start + (at - from);
+        if (!(page_prot(at >> PAGE_SHIFT) & VM_READ))
+            err = protect_range(at, at + PAGE_SIZE, VM_READ);
+        if (err == 0)
+            err = content_commit_dirty(vm, dst, dst + PAGE_SIZE);
+        if (err == 0)
+            memcpy((void *)dst, (const void *)at, PAGE_SIZE);
+    }
+    return err ? err : protect_range(to->start, to->end, to->prot);
+}
+
+static int move(struct vmspace *vm, struct area *a, uaddr_t old, uint64_t old_size, uint64_t new_size, bool is_fixed,
+                uaddr_t new_addr, bool keeps_old, uaddr_t *at)
+{
+    struct vm_map_request req = {
+        .addr = is_fixed ? new_addr : 0, .size = new_size, .prot = a->prot, .is_fixed = is_fixed, .pages = a->pages,
+        .offset = a->offset + (old - a->start), .owner = a->owner, .name = a->name, .no_fork = a->no_fork,
+    };
+    if (a->is_shared)
+        return -ENOMEM; /* its home is where it is */
+    int err = map_locked(vm, &req, new_size, at);
+    if (err)
+        return err;
+    struct area *to = area_find(vm, *at);
+    to->was_writable = true;
+    err = content_move(vm, &(struct area){.start = *at, .end = *at + new_size, .prot = to->prot}, old, MIN(old_size, new_size));
+    if (err)
+        return err;
+    if (!keeps_old)
+        return unmap_locked(vm, old, old + old_size);
+    return content_discard(vm, old, old + old_size);
+}
+
+static int remap_locked(struct vmspace *vm, uaddr_t old, uint64_t old_size, uint64_t new_size, unsigned flags,
+                        uaddr_t new_addr, uaddr_t *at)
+{
+    bool is_fixed = flags & MREMAP_FIXED;
+    struct area *a = area_find(vm, old);
+    if (!a || a->end < old + old_size)
+        return -EFAULT;
+    *at = old;
+    if (!is_fixed && !(flags & MREMAP_DONTUNMAP)) {
+        if (new_size <= old_size)
+            return new_size < old_size ? unmap_locked(vm, old + new_size, old + old_size) : 0;
+        if (a->end == old + old_size && grow_in_place(vm, a, new_size - old_size) == 0)
+            return 0;
+    }
+    if (!(flags & MREMAP_MAYMOVE))
+        return -ENOMEM;
+    return move(vm, a, old, old_size, new_size, is_fixed, new_addr, flags & MREMAP_DONTUNMAP, at);
+}
+
+int vm_remap(struct vmspace *vm, uaddr_t old, uint64_t old_size, uint64_t new_size, unsigned flags, uaddr_t new_addr,
+             uaddr_t *at)
+{
+    if (flags & ~(unsigned)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP) || range_check(old, &old_size) ||
+        range_check(flags & MREMAP_FIXED ? new_addr : 0, &new_size))
+        return -EINVAL;
+    bool overlaps = (flags & MREMAP_FIXED) && new_addr < old + old_size && old < new_addr + new_size;
+    if (((flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && !(flags & MREMAP_MAYMOVE)) || overlaps)
+        return -EINVAL;
+    mutex_lock(&vm->lock);
+    int err = remap_locked(vm, old, old_size, new_size, flags, new_addr, at);
+    mutex_unlock(&vm->lock);
+    return err;
+}
+
+static int advise_area(struct vmspace *vm, struct area *a, uaddr_t start, uaddr_t end, int advice)
+{
+    switch (advice) {
+    case MADV_DONTNEED:
+    case MADV_FREE:
+        if (advice == MADV_FREE && (a->pages || a->is_shared))
+            return -EINVAL;
+        return a->is_shared ? 0 : content_discard(vm, start, end);
+    case MADV_REMOVE:
+        if (!a->is_shared)
+            return -EINVAL;
+        pagecache_punch(a->pages, a->offset + (start - a->start), end - start);
+        return 0;
+    case MADV_DONTFORK:
+    case MADV_DOFORK:
+        a->no_fork = advice == MADV_DONTFORK;
+        return 0;
+    case MADV_WIPEONFORK:
+    case MADV_KEEPONFORK:
+        if (advice == MADV_WIPEONFORK && (a->pages || a->is_shared))
+            return -EINVAL;
+        a->wipe_on_fork = advice == MADV_WIPEONFORK;
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+static bool is_advice_known(int advice)
+{
+    return (advice >= MADV_NORMAL && advice <= MADV_DONTNEED) || (advice >= MADV_FREE && advice <= MADV_KEEPONFORK) ||
+           advice == MADV_COLD || advice == MADV_PAGEOUT;
+}
+
+int vm_advise(struct vmspace *vm, uaddr_t addr, uint64_t size, int advice)
+{
+    if (addr & PAGE_MASK || !is_advice_known(advice))
+        return -EINVAL;
+    if (size == 0)
+        return 0;
+    if (range_check(addr, &size))
+        return -EINVAL;
+    mutex_lock(&vm->lock);
+    bool changes_area = advice == MADV_DONTFORK || advice == MADV_DOFORK || advice == MADV_WIPEONFORK || advice == MADV_KEEPONFORK;
+    int err = changes_area ? area_isolate(vm, addr, addr + size) : 0;
+    bool has_holes = !is_covered(vm, addr, addr + size);
+    for (struct area *a = area_at_or_after(vm, addr); a && a->start < addr + size && err == 0; a = area_next(a))
+        err = advise_area(vm, a, MAX(a->start, addr), MIN(a->end, addr + size), advice);
+    mutex_unlock(&vm->lock);
+    return err ? err : has_holes ? -ENOMEM : 0;
+}
+
+/* What the next shared area shows, referenced: writing it back takes locks under which others fault. *at: behind the area. */
+static struct pagecache *shared_pages_from(struct vmspace *vm, uaddr_t *at, uaddr_t end)
+{
+    struct pagecache *pages = NULL;
+    mutex_lock(&vm->lock);
+    struct area *a = area_at_or_after(vm, *at);
+    while (a && a->start < end && !a->is_shared)
+        a = area_next(a);
+    if (a && a->start < end) {
+        pages = a->pages;
+        pagecache_get(pages);
+    }
+    *at = pages ? a->end : end;
+    mutex_unlock(&vm->lock);
+    return pages;
+}
+
+int vm_sync(struct vmspace *vm, uaddr_t addr, uint64_t size, int flags)
+{
+    if (addr & PAGE_MASK || flags & ~(MS_ASYNC | MS_SYNC | MS_INVALIDATE) || (flags & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC))
+        return -EINVAL;
+    if (size == 0)
+        return 0;
+    if (range_check(addr, &size))
+        return -ENOMEM;
+    mutex_lock(&vm->lock);
+    int err = is_covered(vm, addr, addr + size) ? 0 : -ENOMEM;
+    mutex_unlock(&vm->lock);
+    for (uaddr_t at = addr; at < addr + size && err == 0 && (flags & MS_SYNC);) {
+        struct pagecache *pages = shared_pages_from(vm, &at, addr + size);
+        if (pages) {
+            err = pagecache_sync(pages);
+            pagecache_put(pages);
+        }
+    }
+    return err;
+}
+
+int vm_lock(struct vmspace *vm, uaddr_t addr, uint64_t size, bool is_locked)
+{
+    uaddr_t start = align_down(addr, PAGE_SIZE), end = align_up(addr + size, PAGE_SIZE);
+    if (end < start)
+        return -EINVAL;
+    if (start == end)
+        return 0;
+    mutex_lock(&vm->lock);
+    int err = is_covered(vm, start, end) ? area_isolate(vm, start, end) : -ENOMEM;
+    for (struct area *a = area_find(vm, start); a && a->start < end && err == 0; a = area_next(a)) {
+        a->is_locked = is_locked;
+        if (is_locked)
+            area_populate(vm, a);
+    }
+    mutex_unlock(&vm->lock);
+    return err;
+}
+
+void vm_lock_all(struct vmspace *vm, bool is_locked, bool future)
+{
+    mutex_lock(&vm->lock);
+    vm->locks_new = future;
+    for (struct area *a = area_at_or_after(vm, 0); a; a = area_next(a)) {
+        a->is_locked = is_locked;
+        if (is_locked && !a->is_stack)
+            area_populate(vm, a);
+    }
+    mutex_unlock(&vm->lock);
+}
+
+int vm_mincore(struct vmspace *vm, uaddr_t addr, uint64_t size, uint8_t *vec)
+{
+    mutex_lock(&vm->lock);
+    int err = is_covered(vm, addr, addr + size) ? 0 : -ENOMEM;
+    for (uint64_t i = 0; i < size >> PAGE_SHIFT && err == 0; i++)
+        vec[i] = page_is_committed((addr >> PAGE_SHIFT) + i);
+    mutex_unlock(&vm->lock);
+    return err;
+}
+
+/* ---- the heap -------------------------------------------------------------------------------------------------------- */
+
+void vm_set_brk(struct vmspace *vm, uaddr_t start)
+{
+    vm->brk_start = vm->brk = start;
+    vm->layout.brk_start = start;
+}
+
+static int brk_move(struct vmspace *vm, uaddr_t old_end, uaddr_t new_end)
+{
+    if (new_end < old_end)
+        return unmap_locked(vm, new_end, old_end);
+    struct area *next = area_at_or_after(vm, old_end);
+    if ((next && next->start < new_end + PAGE_SIZE) || !is_hint_free(vm, old_end, new_end - old_end))
+        return -ENOMEM;
+    const struct vm_map_request req = {.addr = old_end, .prot = VM_READ | VM_WRITE, .is_fixed = true, .name = "[heap]"};
+    uaddr_t at;
+    return map_locked(vm, &req, new_end - old_end, &at);
+}
+
+uaddr_t vm_brk(struct vmspace *vm, uaddr_t new_brk)
+{
+    mutex_lock(&vm->lock);
+    uaddr_t old_end = align_up(vm->brk, PAGE_SIZE), new_end = align_up(new_brk, PAGE_SIZE);
+    bool is_ok = new_brk >= vm->brk_start && new_brk < plat_info.user_end &&
+                 new_brk - vm->brk_start <= vm->layout.limit_data;
+    if (is_ok && (new_end == old_end || brk_move(vm, old_end, new_end) == 0))
+        vm->brk = new_brk;
+    uaddr_t brk = vm->brk;
+    mutex_unlock(&vm->lock);
+    return brk;
+}
+
+/* ---- faults ------------------------------------------------------------------------------------------------------------ */
+
+/* The stack grows down to the fault if nothing is in the way. */
+static struct area *stack_grow(struct vmspace *vm, uaddr_t addr)
+{
+    struct area *a = area_at_or_after(vm, addr);
+    if (!a || !a->is_stack || a->end - addr > a->grow_limit)
+        return NULL;
+    uaddr_t start = align_down(addr, PAGE_SIZE);
+    struct area *below = area_prev(a);
+    if (below && below->end > start)
+        return NULL;
+    if (content_claim(vm, start, a->start))
+        return NULL;
+    vm->size += a->start - start;
+    a->start = start;
+    return a;
+}
+
+/* How much to bring in: a cluster around the page, more if the faults follow each other. */
+static void cluster_choose(struct vmspace *vm, const struct area *a, uaddr_t page, uaddr_t *start, uaddr_t *end)
+{
+    vm->fault_size = page == vm->fault_next && !a->pages ? MIN(vm->fault_size * 2, FAULT_MAX) : CLUSTER;
+    *start = MAX(a->start, align_down(page, CLUSTER));
+    *end = MIN(a->end, align_down(page, CLUSTER) + vm->fault_size);
+    while (*start < page && page_is_committed(*start >> PAGE_SHIFT))
+        *start += PAGE_SIZE;
+    for (uaddr_t at = *start; at < *end; at += PAGE_SIZE) {
+        if (!page_is_committed(at >> PAGE_SHIFT))
+            continue;
+        if (at > page)
+            *end = at;
+        else
+            *start = at + PAGE_SIZE;
+    }
+    vm->fault_next = *end;
+}
+
+static bool is_allowed(const struct area *a, const struct arch_fault *f)
+{
+    if (f->is_write)
+        return a->prot & VM_WRITE;
+    return f->is_exec ? a->prot & VM_EXEC : a->prot != 0;
+}
+
+/*
+ * The page is there, with less than its area allows: shared after fork, or left so when that ended. Writes that follow
+ * each other unshare more and more at once; single ones one page, for each page apart costs time in every swap.
+ */
+static int access_widen(struct vmspace *vm, const struct area *a, uaddr_t page)
+{
+    uaddr_t start = page, end = page + PAGE_SIZE;
+    if (a->is_shared)
+        return protect_range(start, end, VM_READ | VM_WRITE | (a->prot & VM_EXEC));
+    if (!vm->set) {
+        start = MAX(a->start, align_down(page, FAULT_MAX));
+        return protect_range(start, MIN(a->end, start + FAULT_MAX), a->prot);
+    }
+    vm->unshare_size = page == vm->unshare_next ? MIN(vm->unshare_size * 2, UNSHARE_MAX) : PAGE_SIZE;
+    end = MIN(a->end, start + vm->unshare_size);
+    vm->unshare_next = end;
+    int err = a->prot & VM_WRITE ? content_unshare(vm, start, end) : 0;
+    return err ? err : protect_range(start, end, a->prot);
+}
+
+static int fault_locked(struct vmspace *vm, const struct arch_fault *f)
+{
+    uaddr_t page = align_down(f->addr, PAGE_SIZE), start, end;
+    struct area *a = area_find(vm, page);
+    if (!a)
+        a = stack_grow(vm, page);
+    if (!a)
+        return -EFAULT;
+    if (!is_allowed(a, f))
+        return -EACCES;
+    if (page_is_committed(page >> PAGE_SHIFT))
+        return access_widen(vm, a, page);
+    cluster_choose(vm, a, page, &start, &end);
+    int err = area_fill(vm, a, start, end, page);
+    if (err && end - start > PAGE_SIZE)
+        err = area_fill(vm, a, page, page + PAGE_SIZE, page);
+    return err;
+}
+
+int vm_fault(struct vmspace *vm, const struct arch_fault *f)
+{
+    if (f->addr >= plat_info.user_end)
+        return -EFAULT;
+    if (mutex_is_mine(&vm->lock))
+        return -EFAULT; /* the kernel touched user memory with the space locked: the access fails */
+    mutex_lock(&vm->lock);
+    vm_make_resident(vm);
+    int err = fault_locked(vm, f);
+    mutex_unlock(&vm->lock);
+    return err;
+}
+
+/* ---- looking ------------------------------------------------------------------------------------------------------------- */
+
+void vm_for_each(struct vmspace *vm, bool (*visit)(const struct vm_area_info *info, void *arg), void *arg)
+{
+    mutex_lock(&vm->lock);
+    for (struct area *a = area_at_or_after(vm, 0); a; a = area_next(a)) {
+        struct vm_area_info info = {
+            .start = a->start, .end = a->end, .prot = a->prot, .is_shared = a->is_shared && !a->pages->is_sealed,
+            .offset = a->pages ? a->offset : 0,
+            .committed = committed_bytes(a->start, a->end),
+        };
+        if (a->owner)
+            a->owner->ops->describe(a->owner, info.path, sizeof(info.path), &info.dev, &info.ino);
+        else if (a->name)
+            str_copy(info.path, a->name, sizeof(info.path));
+        if (!visit(&info, arg))
+            break;
+    }
+    mutex_unlock(&vm->lock);
+}
+
+void vm_usage(struct vmspace *vm, struct vm_usage *usage)
+{
+    *usage = (struct vm_usage){0};
+    mutex_lock(&vm->lock);
+    for (struct area *a = area_at_or_after(vm, 0); a; a = area_next(a)) {
+        uint64_t size = a->end - a->start;
+        usage->size += size;
+        usage->resident += committed_bytes(a->start, a->end);
+        usage->data += (a->prot & VM_WRITE) && !a->is_shared ? size : 0;
+        usage->stack += a->is_stack ? size : 0;
+        usage->text += (a->prot & VM_EXEC) ? size : 0;
+        usage->locked += a->is_locked ? size : 0;
+    }
+    usage->peak = MAX(usage->size, usage->resident);
+    mutex_unlock(&vm->lock);
+}
+
+/* ---- other processes' memory ------------------------------------------------------------------------------------------- */
+
+/* What was never touched reads as what it would become. */
+static int access_untouched(const struct area *a, uaddr_t addr, char *buf, size_t n)
+{
+    if (!a->pages) {
+        memset(buf, 0, n);
+        return 0;
+    }
+    int64_t got = pagecache_read(a->pages, a->offset + (addr - a->start), buf, n);
+    if (got < 0)
+        return -EFAULT;
+    memset(buf + got, 0, n - (size_t)got);
+    return 0;
+}
+
+/* One page, where it lies now: aside, in place, or nowhere yet. */
+static int access_page(struct vmspace *vm, uaddr_t addr, char *buf, size_t n, bool is_write)
+{
+    struct area *a = area_find(vm, addr);
+    const struct arch_fault f = {.kind = ARCH_FAULT_PAGE, .addr = addr, .is_write = is_write};
+    if (!a || !is_allowed(a, &f))
+        return -EFAULT;
+    int err = a->is_shared ? -EAGAIN : content_access(vm, addr, buf, n, is_write);
+    if (err != -EAGAIN)
+        return err;
+    bool is_here = page_is_committed(addr >> PAGE_SHIFT) && (a->is_shared || content_is_mine(vm, addr >> PAGE_SHIFT));
+    if (!is_here && !is_write)
+        return access_untouched(a, addr, buf, n);
+    if (!is_here && !a->is_shared && !vm_is_resident(vm))
+        return -EFAULT;
+    if ((!is_here || is_write) && fault_locked(vm, &f))
+        return -EFAULT;
+    char *at = (char *)addr;
+    memcpy(is_write ? at : buf, is_write ? buf : at, n);
+    return 0;
+}
+
+int vm_access(struct vmspace *vm, uaddr_t addr, void *buf, size_t size, bool is_write)
+{
+    int err = 0;
+    if (addr + size < addr || addr + size > plat_info.user_end)
+        return -EFAULT;
+    mutex_lock(&vm->lock);
+    for (size_t done = 0; done < size && err == 0;) {
+        size_t n = MIN(size - done, PAGE_SIZE - ((addr + done) & PAGE_MASK));
+        err = access_page(vm, addr + done, (char *)buf + done, n, is_write);
+        done += n;
+    }
+    mutex_unlock(&vm->lock);
+    return err;
+}
+
+void vm_init(void)
+{
+    unit_init();
+}

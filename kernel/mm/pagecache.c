@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Finding a page takes the lock for a few instructions and counts a pin; the copy then runs without any lock, and may
+ * fault. Who takes pages out (truncate, moving home) drops them from the table first, waits until nobody has a pin, and
+ * frees them then.
+ */
+#include "base/string.h"
+#include "heap/heap.h"
+#include "mm/internal.h"
+#include "mm/pagecache_internal.h"
+#include "mm/usercopy.h"
+#include "sched/sched.h"
+
+#define FILL_PAGES 16 /* brought in at once, where the file system says nothing else */
+#define FILL_MAX   64
+#define HOME_ROOM  (16UL << 20)
+
+static const uint8_t zero_page[PAGE_SIZE] aligned_to(PAGE_SIZE);
+
+int pagecache_create(const struct pagecache_ops *ops, void *owner, uint64_t size, struct pagecache **result)
+{
+    struct pagecache *pc = heap_zalloc(sizeof(*pc));
+    if (!pc)
+        return -ENOMEM;
+    pc->ops = ops;
+    pc->owner = owner;
+    pc->size = size;
+    ref_init(&pc->ref, 1);
+    list_init(&pc->evictable);
+    if (ops && ops->can_refill)
+        pagecache_track(pc);
+    *result = pc;
+    return 0;
+}
+
+void pagecache_get(struct pagecache *pc)
+{
+    ref_get(&pc->ref);
+}
+
+/* ---- the table, under the lock ------------------------------------------------------------------------------- */
+
+static void *lookup(const struct pagecache *pc, uint64_t idx)
+{
+    void **slot = pagecache_slot(pc, idx);
+    return slot ? slot_page(*slot) : NULL;
+}
+
+static int leaf_make(struct pagecache *pc, uint64_t leaf)
+{
+    if (leaf >= pc->leaf_count) {
+        size_t count = MAX(leaf + 1, pc->leaf_count * 2);
+        void ***grown = heap_realloc(pc->leaves, pc->leaf_count * sizeof(*grown), count * sizeof(*grown));
+        if (!grown)
+            return leaf > UINT32_MAX / 8 ? -EFBIG : -ENOMEM;
+        memset(grown + pc->leaf_count, 0, (count - pc->leaf_count) * sizeof(*grown));
+        pc->leaves = grown;
+        pc->leaf_count = count;
+    }
+    if (!pc->leaves[leaf])
+        pc->leaves[leaf] = page_alloc_zero(0);
+    return pc->leaves[leaf] ? 0 : -ENOMEM;
+}
+
+static int quota_take(struct page_quota *q)
+{
+    if (!q)
+        return 0;
+    uint64_t used = __atomic_add_fetch(&q->used, 1, __ATOMIC_RELAXED);
+    if (!q->limit || used <= q->limit)
+        return 0;
+    __atomic_fetch_sub(&q->used, 1, __ATOMIC_RELAXED);
+    return -ENOSPC;
+}
+
+static void quota_give(struct page_quota *q, uint64_t pages)
+{
+    if (q)
+        __atomic_fetch_sub(&q->used, pages, __ATOMIC_RELAXED);
+}
+
+/* Another may have been faster: then its page stays, and the caller keeps its own. */
+static int insert(struct pagecache *pc, uint64_t idx, void *page, void **winner)
+{
+    int err = leaf_make(pc, idx / LEAF_PAGES);
+    if (err)
+        return err;
+    void **slot = &pc->leaves[idx / LEAF_PAGES][idx % LEAF_PAGES];
+    if (!*slot) {
+        err = quota_take(pc->quota);
+        if (err)
+            return err;
+        *slot = page;
+        pc->present++;
+        pagecache_count(pc, 1);
+    }
+    *winner = slot_page(*slot);
+    return 0;
+}
+
+static void pins_wait(struct pagecache *pc)
+{
+    while (__atomic_load_n(&pc->pins, __ATOMIC_ACQUIRE))
+        task_yield();
+}
+
+/* Stays, as mappings, old or new, reach it without a fault that could bring it back: all zero, as the medium has it now. */
+static void home_empty(struct pagecache *pc, uint64_t idx, void **slot)
+{
+    memset(slot_page(*slot), 0, PAGE_SIZE);
+    *slot = slot_page(*slot);
+    if (pc->home_sums)
+        pc->home_sums[idx] = page_sum(*slot);
+}
+
+/* Takes out all pages from idx on into a chain (each page's first word links); those at home are emptied. */
+static void take_out(struct pagecache *pc, uint64_t from, uint64_t to, void **chain)
+{
+    for (uint64_t idx = from; idx < to && idx / LEAF_PAGES < pc->leaf_count; idx++) {
+        void **slot = pagecache_slot(pc, idx);
+        void *page = slot ? slot_page(*slot) : NULL;
+        if (!page) {
+            idx |= slot ? 0 : LEAF_PAGES - 1;
+            continue;
+        }
+        pc->dirty -= slot_is_dirty(*slot);
+        if (is_home_page(page)) {
+            home_empty(pc, idx, slot);
+            continue;
+        }
+        *slot = NULL;
+        pc->present--;
+        quota_give(pc->quota, 1);
+        pagecache_count(pc, -1);
+        *(void **)page = *chain;
+        *chain = page;
+    }
+}
+
+static void chain_free(void *chain)
+{
+    while (chain) {
+        void *page = chain;
+        chain = *(void **)page;
+        page_free(page, 0);
+    }
+}
+
+void pagecache_put(struct pagecache *pc)
+{
+    if (!ref_put(&pc->ref))
+        return;
+    pagecache_untrack(pc);
+    for (size_t i = 0; i < pc->leaf_count; i++) {
+        for (size_t k = 0; pc->leaves[i] && k < LEAF_PAGES; k++) {
+            void *page = slot_page(pc->leaves[i][k]);
+            if (page && !is_home_page(page))
+                page_free(page, 0);
+        }
+        if (pc->leaves[i])
+            page_free(pc->leaves[i], 0);
+    }
+    quota_give(pc->quota, pc->present);
+    if (pc->home)
+        home_release(pc->home, pc->home_pages);
+    heap_free(pc->home_sums);
+    heap_free(pc->leaves);
+    heap_free(pc);
+}
+
+/* ---- bringing pages in ----------------------------------------------------------------------------------------- */
+
+static int page_new(struct pagecache *pc, uint64_t idx, void **page)
+{
+    void *fresh = NULL;
+    if (pc->home && idx < pc->home_pages) {
+        uaddr_t at = pc->home + (idx << PAGE_SHIFT);
+        int err = commit_range(at, at + PAGE_SIZE, PLAT_PROT_READ | PLAT_PROT_WRITE);
+        if (err)
+            return err;
+        fresh = (void *)at;
+    } else {
+        pagecache_make_room(pc);
+        fresh = page_alloc(0);
+        if (!fresh && pagecache_shrink(FILL_MAX * PAGE_SIZE) > 0)
+            fresh = page_alloc(0);
+    }
+    if (!fresh)
+        return -ENOMEM;
+    *page = fresh;
+    return 0;
+}
+
+static void page_drop(void *page)
+{
+    if (!is_home_page(page))
+        page_free(page, 0);
+}
+
+static int page_insert(struct pagecache *pc, uint64_t idx, void *page)
+{
+    void *winner = NULL;
+    spin_lock(&pc->lock);
+    int err = insert(pc, idx, page, &winner);
+    spin_unlock(&pc->lock);
+    if (winner != page)
+        page_drop(page);
+    return err;
+}
+
+/* A page whose content is that of the medium. */
+static int page_come(struct pagecache *pc, uint64_t idx, void *page)
+{
+    if (pc->home_sums && idx < pc->home_pages && is_home_page(page))
+        pc->home_sums[idx] = page_sum(page);
+    return page_insert(pc, idx, page);
+}
+
+static int fill_zero(struct pagecache *pc, uint64_t idx)
+{
+    void *page;
+    int err = page_new(pc, idx, &page);
+    if (err)
+        return err;
+    memset(page, 0, PAGE_SIZE);
+    return page_insert(pc, idx, page);
+}
+
+/* Pages from idx on, before `end`, up to the first that is there. */
+static int fill_run(struct pagecache *pc, uint64_t idx, uint64_t end)
+{
+    void *pages[FILL_MAX];
+    size_t count = 0;
+    int err = 0;
+    while (idx + count < end && (count == 0 || !lookup(pc, idx + count)) && err == 0) {
+        err = page_new(pc, idx + count, &pages[count]);
+        count += err == 0;
+    }
+    if (count > 0) {
+        int filled = pc->ops->fill(pc, idx, pages, count);
+        err = filled;
+        for (size_t i = 0; i < count; i++) {
+            if (filled)
+                page_drop(pages[i]);
+            else
+                err = err ? err : page_come(pc, idx + i, pages[i]);
+        }
+    }
+    return err;
+}
+
+/*
+ * Where a fill that needs idx ends: with idx's aligned cluster; for a file system that wants read-ahead, after one page, or
+ * more and more as long as they are asked for in order.
+ */
+static uint64_t fill_end(struct pagecache *pc, uint64_t idx)
+{
+    if (!pc->ops->wants_read_ahead)
+        return align_down(idx, FILL_PAGES) + FILL_PAGES;
+    bool is_next = idx == __atomic_load_n(&pc->ahead_end, __ATOMIC_RELAXED);
+    uint32_t window = is_next ? MIN(pc->ahead * 2 + 4, FILL_MAX) : 1;
+    pc->ahead = window;
+    if (window == FILL_MAX && idx >= 2 * FILL_MAX)
+        pagecache_passed(pc, idx - 2 * FILL_MAX, idx - FILL_MAX);
+    __atomic_store_n(&pc->ahead_end, idx + window, __ATOMIC_RELAXED);
+    return idx + window;
+}
+
+/* As far as the file goes; a bad page behind the one that is needed must not spoil it. */
+static int fill_cluster(struct pagecache *pc, uint64_t idx)
+{
+    uint64_t last = align_up(pc->size, PAGE_SIZE) >> PAGE_SHIFT, end = fill_end(pc, idx);
+    end = MIN(end, last);
+    int err = fill_run(pc, idx, end);
+    return err == -EIO && end > idx + 1 ? fill_run(pc, idx, idx + 1) : err;
+}
+
+static int page_bring(struct pagecache *pc, uint64_t idx)
+{
+    bool has_source = pc->ops && pc->ops->fill && idx << PAGE_SHIFT < pc->size;
+    return has_source ? fill_cluster(pc, idx) : fill_zero(pc, idx);
+}
+
+int pagecache_pin(struct pagecache *pc, uint64_t idx, bool for_write, void **page)
+{
+    for (;;) {
+        spin_lock(&pc->lock);
+        void **slot = pagecache_slot(pc, idx);
+        *page = slot ? slot_page(*slot) : NULL;
+        if (*page) {
+            *slot = slot_used(*slot);
+            pc->pins++;
+        }
+        spin_unlock(&pc->lock);
+        if (*page)
+            return 0;
+        if (!for_write && !(pc->ops && pc->ops->fill)) {
+            __atomic_fetch_add(&pc->pins, 1, __ATOMIC_ACQUIRE);
+            *page = (void *)(uintptr_t)zero_page;
+            return 0;
+        }
+        int err = page_bring(pc, idx);
+        if (err)
+            return err;
+    }
+}
+
+void pagecache_unpin(struct pagecache *pc)
+{
+    __atomic_fetch_sub(&pc->pins, 1, __ATOMIC_RELEASE);
+}
+
+/* ---- reading and writing ------------------------------------------------------------------------------------------ */
+
+int64_t pagecache_read_iter(struct pagecache *pc, uint64_t off, struct iov_iter *to)
+{
+    int64_t done = 0;
+    while (to->left > 0) {
+        uint64_t size = __atomic_load_n(&pc->size, __ATOMIC_ACQUIRE), at = off + (uint64_t)done;
+        if (at >= size)
+            break;
+        void *page;
+        size_t n = MIN(MIN(to->left, size - at), PAGE_SIZE - (at & PAGE_MASK));
+        int err = pagecache_pin(pc, at >> PAGE_SHIFT, false, &page);
+        if (err)
+            return done ? done : err;
+        int64_t moved = iov_copy_to(to, (char *)page + (at & PAGE_MASK), n);
+        pagecache_unpin(pc);
+        if (moved < 0)
+            return done ? done : moved;
+        done += moved;
+        if ((size_t)moved < n)
+            break;
+    }
+    return done;
+}
+
+static void size_grow(struct pagecache *pc, uint64_t size)
+{
+    spin_lock(&pc->lock);
+    if (size > pc->size)
+        __atomic_store_n(&pc->size, size, __ATOMIC_RELEASE);
+    spin_unlock(&pc->lock);
+}
+
+int64_t pagecache_write_iter(struct pagecache *pc, uint64_t off, struct iov_iter *from)
+{
+    int64_t done = 0;
+    while (from->left > 0) {
+        uint64_t at = off + (uint64_t)done;
+        void *page;
+        size_t n = MIN(from->left, PAGE_SIZE - (at & PAGE_MASK));
+        int err = pagecache_pin(pc, at >> PAGE_SHIFT, true, &page);
+        if (err)
+            return done ? done : err;
+        err = pagecache_dirty(pc, at >> PAGE_SHIFT);
+        int64_t moved = err ? err : iov_copy_from(from, (char *)page + (at & PAGE_MASK), n);
+        pagecache_unpin(pc);
+        if (moved < 0)
+            return done ? done : moved;
+        done += moved;
+        size_grow(pc, at + (uint64_t)moved);
+        if ((size_t)moved < n)
+            break;
+    }
+    return done;
+}
+
+int64_t pagecache_read(struct pagecache *pc, uint64_t off, void *buf, size_t size)
+{
+    struct iov_iter to;
+    iov_iter_kernel(&to, buf, size);
+    return pagecache_read_iter(pc, off, &to);
+}
+
+int64_t pagecache_write(struct pagecache *pc, uint64_t off, const void *buf, size_t size)
+{
+    struct iov_iter from;
+    iov_iter_kernel(&from, (void *)(uintptr_t)buf, size);
+    return pagecache_write_iter(pc, off, &from);
+}
+
+/* ---- cutting -------------------------------------------------------------------------------------------------------- */
+
+static void zero_part(struct pagecache *pc, uint64_t off, uint64_t size)
+{
+    spin_lock(&pc->lock);
+    char *page = lookup(pc, off >> PAGE_SHIFT);
+    if (page)
+        memset(page + (off & PAGE_MASK), 0, size);
+    spin_unlock(&pc->lock);
+}
+
+static void drop_pages(struct pagecache *pc, uint64_t from, uint64_t to)
+{
+    void *chain = NULL;
+    spin_lock(&pc->lock);
+    take_out(pc, from, to, &chain);
+    spin_unlock(&pc->lock);
+    if (chain) {
+        pins_wait(pc);
+        chain_free(chain);
+    }
+}
+
+int pagecache_truncate(struct pagecache *pc, uint64_t size)
+{
+    spin_lock(&pc->lock);
+    uint64_t old = pc->size;
+    __atomic_store_n(&pc->size, size, __ATOMIC_RELEASE);
+    spin_unlock(&pc->lock);
+    if (size >= old)
+        return 0;
+    if (size & PAGE_MASK)
+        zero_part(pc, size, PAGE_SIZE - (size & PAGE_MASK));
+    drop_pages(pc, align_up(size, PAGE_SIZE) >> PAGE_SHIFT, UINT64_MAX);
+    return 0;
+}
+
+void pagecache_punch(struct pagecache *pc, uint64_t off, uint64_t size)
+{
+    uint64_t end = off + size, first = align_up(off, PAGE_SIZE), last = align_down(end, PAGE_SIZE);
+    if (first > last) {
+        zero_part(pc, off, size);
+        return;
+    }
+    if (off < first)
+        zero_part(pc, off, first - off);
+    if (last < end)
+        zero_part(pc, last, end - last);
+    drop_pages(pc, first >> PAGE_SHIFT, last >> PAGE_SHIFT);
+}
+
+int pagecache_seek(struct pagecache *pc, uint64_t off, bool for_data, uint64_t *at)
+{
+    int err = 0;
+    spin_lock(&pc->lock);
+    uint64_t size = pc->size;
+    if (off >= size) {
+        err = -ENXIO;
+    } else if (pc->ops && pc->ops->fill) {
+        *at = for_data ? off : size;
+    } else {
+        uint64_t idx = off >> PAGE_SHIFT, end = align_up(size, PAGE_SIZE) >> PAGE_SHIFT;
+        while (idx < end && (lookup(pc, idx) != NULL) != for_data)
+            idx++;
+        *at = MAX(off, MIN(idx << PAGE_SHIFT, size));
+        if (for_data && idx >= end)
+            err = -ENXIO;
+    }
+    spin_unlock(&pc->lock);
+    return err;
+}
+
+/* ---- homes ---------------------------------------------------------------------------------------------------------- */
+
+static int page_move_home(struct pagecache *pc, uint64_t idx, void **chain)
+{
+    uaddr_t at = pc->home + (idx << PAGE_SHIFT);
+    void *page = lookup(pc, idx);
+    if (!page || is_home_page(page))
+        return 0;
+    int err = commit_range(at, at + PAGE_SIZE, PLAT_PROT_READ | PLAT_PROT_WRITE);
+    if (err)
+        return err;
+    memcpy((void *)at, page, PAGE_SIZE);
+    void **slot = pagecache_slot(pc, idx);
+    if (pc->home_sums && !slot_is_dirty(*slot))
+        pc->home_sums[idx] = page_sum(page);
+    *slot = slot_at(*slot, (void *)at);
+    *(void **)page = *chain;
+    *chain = page;
+    return 0;
+}
+
+int pagecache_make_home(struct pagecache *pc, uint64_t pages)
+{
+    void *chain = NULL;
+    int err = 0;
+    if (pc->home)
+        return pages <= pc->home_pages ? 0 : -ENOMEM;
+    uint64_t room = MAX(pages * 4, HOME_ROOM >> PAGE_SHIFT); /* a home cannot move while somebody has it mapped: files grow */
+    uaddr_t home;
+    uint64_t *sums = pc->ops && pc->ops->write ? heap_zalloc(room * sizeof(*sums)) : NULL;
+    if (pc->ops && pc->ops->write && !sums)
+        return -ENOMEM;
+    err = home_alloc(room, &home);
+    if (err) {
+        heap_free(sums);
+        return err;
+    }
+    pins_wait(pc);
+    spin_lock(&pc->lock);
+    pc->home = home;
+    pc->home_pages = room;
+    pc->home_sums = sums;
+    for (uint64_t idx = 0; idx < room && err == 0; idx++)
+        err = page_move_home(pc, idx, &chain);
+    spin_unlock(&pc->lock);
+    pins_wait(pc);
+    chain_free(chain);
+    return err;
+}
+
+int pagecache_home_page(struct pagecache *pc, uint64_t idx)
+{
+    void *page;
+    int err = pagecache_pin(pc, idx, true, &page);
+    if (err == 0)
+        pagecache_unpin(pc);
+    return err;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of sched share. */
+#pragma once
+#include "sched/sched.h"
+
+#define STEAL_AFTER (50 * NS_PER_US)
+#define SLICE       (4 * NS_PER_MS)
+#define SLICE_MAX   (100 * NS_PER_MS)
+#define SWAP_WORTH  3 /* times the cost of a swap */
+#define SPIN_TIME   (30 * NS_PER_US)
+
+void sched_finish_switch(void);

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* System calls on memory: arguments to vm_map_request and back. */
+#include <linux/capability.h>
+#include <linux/membarrier.h>
+#include <linux/mman.h>
+#include <linux/resource.h>
+#include "base/string.h"
+#include "heap/heap.h"
+#include "mm/usercopy.h"
+#include "mm/vmspace.h"
+#include "proc/process.h"
+#include "syscall_gen.h"
+
+#define PROT_KNOWN (PROT_READ | PROT_WRITE | PROT_EXEC)
+
+static struct vmspace *vm_mine(void)
+{
+    return process_current()->vm;
+}
+
+/* The file behind a mapping has its say: what backs it, and whether it may be written through. */
+static int file_request(struct vm_map_request *req, int fd, struct file **f)
+{
+    int err = fd_get(thread_current()->files, fd, f);
+    if (err)
+        return err;
+    bool needs_write = req->is_shared && (req->prot & VM_WRITE);
+    if ((*f)->mode & FMODE_PATH)
+        err = -EBADF;
+    else if (!((*f)->mode & FMODE_READ) || (needs_write && !((*f)->mode & FMODE_WRITE)))
+        err = -EACCES;
+    else
+        err = (*f)->ops->mmap ? (*f)->ops->mmap(*f, req) : -ENODEV;
+    req->no_write |= req->is_shared && !((*f)->mode & FMODE_WRITE);
+    if (err) {
+        file_put(*f);
+        *f = NULL;
+    }
+    return err;
+}
+
+static int flags_to_request(struct vm_map_request *req, unsigned flags)
+{
+    unsigned type = flags & MAP_TYPE;
+    if (type != MAP_PRIVATE && type != MAP_SHARED && type != MAP_SHARED_VALIDATE)
+        return -EINVAL;
+    req->is_shared = type != MAP_PRIVATE;
+    req->is_fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
+    req->no_replace = flags & MAP_FIXED_NOREPLACE;
+    req->is_stack = flags & MAP_GROWSDOWN;
+    req->grow_limit = req->is_stack ? process_limit(process_current(), RLIMIT_STACK) : 0;
+    req->populate = flags & (MAP_POPULATE | MAP_LOCKED);
+    return 0;
+}
+
+int64_t sys_mmap(uaddr_t addr, uint64_t size, unsigned prot, unsigned flags, int fd, int64_t off)
+{
+    struct vm_map_request req = {.addr = addr, .size = size, .prot = prot & PROT_KNOWN, .offset = (uint64_t)off};
+    struct file *f = NULL;
+    uaddr_t at;
+    int err = flags_to_request(&req, flags);
+    if (err)
+        return err;
+    if (size == 0 || (uint64_t)off & PAGE_MASK || (req.is_fixed && addr & PAGE_MASK))
+        return -EINVAL;
+    if (!req.is_fixed)
+        req.addr = align_down(addr, PAGE_SIZE);
+    if (flags & MAP_ANONYMOUS)
+        req.offset = 0;
+    else
+        err = file_request(&req, fd, &f);
+    if (err == 0)
+        err = vm_map(vm_mine(), &req, &at);
+    if (f)
+        file_put(f);
+    return err ? err : (int64_t)at;
+}
+
+int64_t sys_munmap(uaddr_t addr, uint64_t size)
+{
+    return vm_unmap(vm_mine(), addr, size);
+}
+
+int64_t sys_mprotect(uaddr_t addr, uint64_t size, unsigned prot)
+{
+    if (prot & ~(unsigned)(PROT_KNOWN | PROT_GROWSDOWN | PROT_GROWSUP | PROT_SEM))
+        return -EINVAL;
+    return vm_protect(vm_mine(), addr, size, prot & PROT_KNOWN);
+}
+
+int64_t sys_mremap(uaddr_t addr, uint64_t old_size, uint64_t new_size, unsigned flags, uaddr_t new_addr)
+{
+    uaddr_t at;
+    int err = vm_remap(vm_mine(), addr, old_size, new_size, flags, new_addr, &at);
+    return err ? err : (int64_t)at;
+}
+
+int64_t sys_madvise(uaddr_t addr, uint64_t size, int advice)
+{
+    return vm_advise(vm_mine(), addr, size, advice);
+}
+
+int64_t sys_msync(uaddr_t addr, uint64_t size, int flags)
+{
+    return vm_sync(vm_mine(), addr, size, flags);
+}
+
+int64_t sys_mincore(uaddr_t addr, uint64_t size, uaddr_t vec)
+{
+    uint8_t present[512];
+    if (addr & PAGE_MASK)
+        return -EINVAL;
+    if (!user_range_ok(addr, size))
+        return -ENOMEM;
+    uint64_t pages = align_up(size, PAGE_SIZE) >> PAGE_SHIFT;
+    for (uint64_t done = 0; done < pages;) {
+        uint64_t n = MIN(pages - done, sizeof(present));
+        int err = vm_mincore(vm_mine(), addr + (done << PAGE_SHIFT), n << PAGE_SHIFT, present);
+        if (err == 0)
+            err = copy_to_user(vec + done, present, n);
+        if (err)
+            return err;
+        done += n;
+    }
+    return 0;
+}
+
+int64_t sys_brk(uaddr_t addr)
+{
+    return (int64_t)vm_brk(vm_mine(), addr);
+}
+
+/* Enclave pages are never swapped by us, and whether the host pages them is not ours to say: locking brings them in. */
+static int lock_allowed(uint64_t size)
+{
+    struct vm_usage usage;
+    uint64_t limit = process_limit(process_current(), RLIMIT_MEMLOCK);
+    if (capable(CAP_IPC_LOCK))
+        return 0;
+    if (limit == 0)
+        return -EPERM;
+    vm_usage(vm_mine(), &usage);
+    return usage.locked + size > limit ? -ENOMEM : 0;
+}
+
+int64_t sys_mlock(uaddr_t addr, uint64_t size)
+{
+    int err = lock_allowed(size);
+    return err ? err : vm_lock(vm_mine(), addr, size, true);
+}
+
+int64_t sys_mlock2(uaddr_t addr, uint64_t size, unsigned flags)
+{
+    return flags & ~(unsigned)MLOCK_ONFAULT ? -EINVAL : sys_mlock(addr, size);
+}
+
+int64_t sys_munlock(uaddr_t addr, uint64_t size)
+{
+    return vm_lock(vm_mine(), addr, size, false);
+}
+
+int64_t sys_mlockall(int flags)
+{
+    struct vm_usage usage;
+    if (flags == 0 || flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) || flags == MCL_ONFAULT)
+        return -EINVAL;
+    vm_usage(vm_mine(), &usage);
+    int err = lock_allowed(flags & MCL_CURRENT ? usage.size - usage.locked : 0);
+    if (err == 0)
+        vm_lock_all(vm_mine(), flags & MCL_CURRENT, flags & MCL_FUTURE);
+    return err;
+}
+
+int64_t sys_munlockall(void)
+{
+    vm_lock_all(vm_mine(), false, false);
+    return 0;
+}
+
+/* A task that runs elsewhere has its barrier at the next entry; none of the expedited commands is offered. */
+int64_t sys_membarrier(int cmd, unsigned flags, int cpu)
+{
+    (void)cpu;
+    if (flags)
+        return -EINVAL;
+    return cmd == MEMBARRIER_CMD_QUERY ? 0 : -EINVAL;
+}
+
+/* One memory node, as on a machine without NUMA. */
+int64_t sys_get_mempolicy(uaddr_t mode, uaddr_t nodes, uint64_t max, uaddr_t addr, uint64_t flags)
+{
+    uint64_t node_mask = 1;
+    int value = 0;
+    (void)addr;
+    if (flags & ~7ULL || (nodes && max < 1))
+        return -EINVAL;
+    if (mode && put_user(mode, value))
+        return -EFAULT;
+    return nodes ? copy_to_user(nodes, &node_mask, MIN(8, align_up(max, 8) / 8)) : 0;
+}
+
+int64_t sys_set_mempolicy(int mode, uaddr_t nodes, uint64_t max)
+{
+    (void)nodes, (void)max;
+    return mode < 0 || (mode & 0xff) > 5 ? -EINVAL : 0;
+}
+
+int64_t sys_mbind(uaddr_t addr, uint64_t size, uint64_t mode, uaddr_t nodes, uint64_t max, unsigned flags)
+{
+    (void)size, (void)nodes, (void)max, (void)flags;
+    return addr & PAGE_MASK || (mode & 0xff) > 5 ? -EINVAL : 0;
+}

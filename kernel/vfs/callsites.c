@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vfs/callsites.h"
+#include "base/log.h"
+#include "base/string.h"
+#include "heap/heap.h"
+#include "naos/callsite.h"
+
+static const struct callsite_file *sites;
+
+/* Measured content, but checked: an offset outside would make us read anything. */
+static bool is_sound(const struct callsite_file *f, uint64_t size)
+{
+    if (size < sizeof(*f) || f->magic != CALLSITE_MAGIC || f->version != CALLSITE_VERSION || f->size != size ||
+        f->count > (size - sizeof(*f)) / sizeof(f->entries[0]) || ((const char *)f)[size - 1] != 0)
+        return false;
+    for (uint32_t i = 0; i < f->count; i++) {
+        uint64_t off = f->entries[i].table_off;
+        const struct callsite_table *t = (const struct callsite_table *)((const char *)f + off);
+        if (f->entries[i].path_off >= size || off % 8 || off > size - sizeof(*t) ||
+            t->count > (size - off - sizeof(*t)) / sizeof(t->sites[0]))
+            return false;
+        for (uint32_t k = 0; k < t->count; k++) {
+            const struct callsite *s = &t->sites[k];
+            if (s->window_size < 5 || s->window_size > CALLSITE_WINDOW_MAX || s->syscall_off > s->window_size - 2)
+                return false;
+        }
+    }
+    return true;
+}
+
+void callsites_load(struct superblock *image)
+{
+    struct inode *dir, *file;
+    if (image->root->ops->lookup(image->root, ".naos", 5, &dir))
+        return;
+    int err = dir->ops->lookup(dir, "callsites", 9, &file);
+    inode_put(dir);
+    if (err)
+        return;
+    struct callsite_file *f = heap_alloc(file->size);
+    if (f && pagecache_read(file->pages, 0, f, file->size) == (int64_t)file->size && is_sound(f, file->size)) {
+        sites = f;
+    } else {
+        log_warn("the image's table of system-call sites cannot be used: system calls will be slow");
+        heap_free(f);
+    }
+    inode_put(file);
+}
+
+const struct callsite_table *callsites_find(const char *path)
+{
+    uint32_t low = 0, high = sites ? sites->count : 0;
+    while (low < high) {
+        uint32_t mid = low + (high - low) / 2;
+        int c = strcmp((const char *)sites + sites->entries[mid].path_off, path);
+        if (c == 0)
+            return (const struct callsite_table *)((const char *)sites + sites->entries[mid].table_off);
+        if (c < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return NULL;
+}

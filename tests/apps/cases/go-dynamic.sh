@@ -1,0 +1,2 @@
+# add: /bin/cat
+go-dynamic; echo "status $?"

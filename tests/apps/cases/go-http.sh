@@ -1,0 +1,2 @@
+# add: /bin/cat
+go-http; echo "status $?"

@@ -1,0 +1,2 @@
+# add: /bin/cat
+go-static; echo "status $?"

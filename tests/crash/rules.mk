@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+# The store's core, as it is in the kernel, as an ordinary program: unit tests under sanitizers, crashes at every write, attacks.
+STORE_TEST_C := $(STORE_CORE) host/store/env.c host/store/aead_openssl.c tests/crash/medium.c tests/crash/workload.c
+STORE_BIN := $(B)/tests/crash
+STORE_SAN_OBJ := $(STORE_TEST_C:%.c=$(STORE_BIN)/san/%.o)
+STORE_FAST_OBJ := $(STORE_TEST_C:%.c=$(STORE_BIN)/fast/%.o)
+STORE_TEST_CFLAGS := $(STD) -g -Wno-format-extra-args -D_GNU_SOURCE $(WARN) -Ikernel -Iinclude -Itests/crash -fno-strict-aliasing
+STORE_SANITIZE := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
+
+$(STORE_BIN)/san/%.o: %.c
+	@mkdir -p $(@D)
+	$(SAY) CC "$< (sanitized)"
+	$(Q)$(CC) $(STORE_TEST_CFLAGS) $(STORE_SANITIZE) -MMD -MP -c $< -o $@
+$(STORE_BIN)/fast/%.o: %.c
+	@mkdir -p $(@D)
+	$(SAY) CC "$< (for tests)"
+	$(Q)$(CC) $(STORE_TEST_CFLAGS) -O2 -MMD -MP -c $< -o $@
+$(STORE_BIN)/store_test $(STORE_BIN)/attack_test: $(STORE_BIN)/%: $(STORE_BIN)/san/tests/crash/%.o $(STORE_SAN_OBJ)
+	$(Q)$(CC) $(STORE_SANITIZE) $^ -lcrypto -o $@
+$(STORE_BIN)/crash_test: $(STORE_BIN)/fast/tests/crash/crash_test.o $(STORE_FAST_OBJ)
+	$(Q)$(CC) $^ -lcrypto -Wl,--wrap=aead_seal -o $@
+
+# crash_test takes a number of states and a seed: 10^4 here, more by hand (make crash STATES=1000000 SEED=7).
+STATES ?= 10000
+SEED ?= 1
+.PHONY: check-store check-store-enclave crash
+.SECONDARY: $(STORE_SAN_OBJ) $(STORE_FAST_OBJ)
+check-store: naos $(STORE_BIN)/store_test $(STORE_BIN)/attack_test $(STORE_BIN)/crash_test
+	@status=0; $(STORE_BIN)/store_test || status=1; $(STORE_BIN)/attack_test || status=1; $(STORE_BIN)/crash_test $(STATES) $(SEED) || status=1; \
+	tests/crash/tools || status=1; exit $$status
+# Stores in an enclave, and the system-call tests of files on one.
+STORE_SYS_TESTS := chmod fcntl_lock fifo filestress flags fsstress fsx fsx_map getdents inotify mkdir open openat2 overlay pwritev2 rename \
+	splice statx unlink utimensat xattr
+check-store-enclave: all sys-tests
+	tests/crash/enclave $(filter $(STORE_SYS_TESTS),$(SYS_TESTS))
+crash: $(STORE_BIN)/crash_test
+	$(STORE_BIN)/crash_test $(STATES) $(SEED)
+
+# make fuzz-store FUZZ_TIME=3600: the format under libFuzzer (clang), as if it were not authenticated.
+FUZZ_TIME ?= 60
+STORE_FUZZ_C := $(STORE_CORE) host/store/env.c $(addprefix tests/crash/,aead_none.c medium.c workload.c store_fuzz.c)
+$(STORE_BIN)/store_fuzz: $(STORE_FUZZ_C) $(wildcard kernel/fs/store/*.h)
+	@mkdir -p $(@D)
+	$(SAY) CC $@
+	$(Q)clang $(STD) -O1 -g -D_GNU_SOURCE -Ikernel -Iinclude -Itests/crash -fno-strict-aliasing -fsanitize=fuzzer,address,undefined \
+	    -fno-sanitize-recover=all $(STORE_FUZZ_C) -o $@
+.PHONY: fuzz-store
+fuzz-store: $(STORE_BIN)/store_fuzz
+	@mkdir -p $(B)/fuzz/store
+	@$< -max_total_time=$(FUZZ_TIME) -timeout=20 -max_len=400 -verbosity=0 -print_final_stats=1 -artifact_prefix=$(B)/fuzz/ $(B)/fuzz/store >$(B)/fuzz/store.log 2>&1 && \
+	    echo "ok fuzz/store: $$(sed -n 's/stat::number_of_executed_units: *//p' $(B)/fuzz/store.log) inputs" || \
+	    { echo "FAIL fuzz/store: see $(B)/fuzz/store.log"; tail -n 20 $(B)/fuzz/store.log; exit 1; }
+
+-include $(STORE_SAN_OBJ:.o=.d) $(STORE_FAST_OBJ:.o=.d)

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# Mounts of naos.json: the host's directories, and the tests of files on them.
+CHECKS += check-fs
+
+check-fs: all sys-tests
+	tests/fs/run

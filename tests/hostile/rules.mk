@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+# The enclave under a host that lies: naos, linked with tests/hostile/host.c in the place of host/serve/call.c.
+HOSTILE := $(B)/tests/hostile
+HOSTILE_SECONDS ?= 45
+HOSTILE_OBJ := $(filter-out $(B)/host/host/serve/call.o,$(HOST_OBJ)) $(HOSTILE)/host.o $(HOSTILE)/mutate.o $(HOSTILE)/hostile_gen.o
+
+$(HOSTILE)/%.o: tests/hostile/%.c | $(GENERATED)
+	@mkdir -p $(@D)
+	$(SAY) CC $<
+	$(Q)$(CC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
+$(HOSTILE)/%.o: $(GEN)/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HOST_CFLAGS) -c $< -o $@
+$(HOSTILE)/naos: $(HOSTILE_OBJ)
+	$(SAY) LD $@
+	$(Q)$(CC) -pie $^ $(HOST_LIBS) -o $@
+$(HOSTILE)/program: tests/hostile/program.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(STD) -O1 -Wall -Wextra -pthread -static $< -o $@
+
+CHECKS += check-hostile
+.PHONY: check-hostile hostile
+check-hostile: all $(HOSTILE)/naos $(HOSTILE)/program
+	tests/hostile/run $(HOSTILE_SECONDS)
+# The same for ten minutes; SEED=n begins elsewhere.
+hostile: all $(HOSTILE)/naos $(HOSTILE)/program
+	tests/hostile/run 600 random flip replay flood clock memory
+	$(MAKE) --no-print-directory check-unit
+
+-include $(HOSTILE)/host.d $(HOSTILE)/mutate.d
