@@ -97,7 +97,7 @@ uaddr_t arch_sigframe_find(const struct arch_regs *regs);
 nodiscard int arch_sigframe_parse(const void *buf, struct arch_regs *regs, void *fpu,
                                       struct arch_signal *out);
 
-/* ---- system-call sites (DESIGN D3) ----------------------------------------------------------- */
+/* ---- call sites: instructions that the kernel serves (DESIGN D3) ----------------------------- */
 
 struct callsite; /* include/naos/callsite.h */
 #define ARCH_CALLSITE_TRAMPOLINE_SIZE 64 /* bytes each */

@@ -19,6 +19,12 @@ static void clock_once(void)
     clock_gettime(CLOCK_MONOTONIC, &t);
 }
 
+static void cpuid_once(void)
+{
+    unsigned a = 7, b, c = 0, d;
+    __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+}
+
 static void on_signal(int signo)
 {
     (void)signo;
@@ -34,6 +40,7 @@ int main(void)
     struct sigaction sa = {.sa_handler = on_signal};
     bench_run("getppid", getppid_once, 200000);
     bench_run("clock_gettime", clock_once, 200000);
+    bench_run("cpuid", cpuid_once, 5000);
     bench_need(sigaction(SIGUSR1, &sa, NULL) == 0, "sigaction");
     bench_run("raise_handled", signal_once, 20000);
     return 0;

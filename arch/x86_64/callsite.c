@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Patching a `syscall` instruction (docs/design.md 6.4). The trampoline:
+ * Patching a `syscall` or `cpuid` instruction (docs/design.md 6.4). The trampoline:
  *
- *     <the window's instructions before the syscall>
- *     lea 8(%rip), %rcx            what syscall would leave in RCX, but here
- *     jmp *%gs:24                  vcpu.syscall_entry; comes back to RCX
+ *     <the window's instructions before it>
+ *     lea 8(%rip), %rcx            what syscall would leave in RCX, but here; RDX for cpuid, which only writes it
+ *     jmp *%gs:24                  an entry of vcpu, by the kind (offsets.h); comes back there
  *     <the instructions after it>
  *     jmp <end of the window>
  */
@@ -13,9 +13,12 @@
 #include "base/string.h"
 #include "naos/callsite.h"
 
-static const uint8_t entry[CALLSITE_ENTRY_SIZE] = {
-    0x48, 0x8d, 0x0d, 0x08, 0x00, 0x00, 0x00,
-    0x65, 0xff, 0x24, 0x25, 0x18, 0x00, 0x00, 0x00,
+static const struct {
+    uint8_t opcode; /* behind 0f */
+    uint8_t call[CALLSITE_ENTRY_SIZE];
+} kinds[CALLSITE_KINDS] = {
+    [CALLSITE_SYSCALL] = {0x05, {0x48, 0x8d, 0x0d, 0x08, 0, 0, 0, 0x65, 0xff, 0x24, 0x25, 24, 0, 0, 0}},
+    [CALLSITE_CPUID] = {0xa2, {0x48, 0x8d, 0x15, 0x08, 0, 0, 0, 0x65, 0xff, 0x24, 0x25, 120, 0, 0, 0}},
 };
 
 /* jmp rel32 at `at` to `target`. */
@@ -33,13 +36,13 @@ static int jump_write(uint8_t *code, uaddr_t at, uaddr_t target)
 int arch_callsite_patch(const struct callsite *site, const uint8_t *text, uaddr_t text_at, uint8_t *tramp,
                         uaddr_t tramp_at, uint8_t *patched)
 {
-    size_t before = site->syscall_off, after = (size_t)site->window_size - before - 2, size = 0;
-    if (text[before] != 0x0f || text[before + 1] != 0x05)
+    size_t before = site->insn_off, after = (size_t)site->window_size - before - 2, size = 0;
+    if (text[before] != 0x0f || text[before + 1] != kinds[site->kind].opcode)
         return -EINVAL;
     memcpy(tramp, text, before);
     size += before;
-    memcpy(tramp + size, entry, sizeof(entry));
-    size += sizeof(entry);
+    memcpy(tramp + size, kinds[site->kind].call, CALLSITE_ENTRY_SIZE);
+    size += CALLSITE_ENTRY_SIZE;
     memcpy(tramp + size, text + before + 2, after);
     size += after;
     if (jump_write(tramp + size, tramp_at + size, text_at + site->window_size) || jump_write(patched, text_at, tramp_at))
@@ -50,7 +53,7 @@ int arch_callsite_patch(const struct callsite *site, const uint8_t *text, uaddr_
 
 unsigned arch_callsite_text_off(const struct callsite *site, unsigned off)
 {
-    unsigned before = site->syscall_off, after = site->window_size - before - 2u;
+    unsigned before = site->insn_off, after = site->window_size - before - 2u;
     if (off < before)
         return off;
     if (off < before + CALLSITE_ENTRY_SIZE)
@@ -61,5 +64,5 @@ unsigned arch_callsite_text_off(const struct callsite *site, unsigned off)
 
 unsigned arch_callsite_trampoline_off(const struct callsite *site, unsigned off)
 {
-    return off <= site->syscall_off ? off : off - 2 + CALLSITE_ENTRY_SIZE;
+    return off <= site->insn_off ? off : off - 2 + CALLSITE_ENTRY_SIZE;
 }

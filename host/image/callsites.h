@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds the `syscall` instructions of all programs of an image, and writes them as naos/callsite.h
+/* Finds the `syscall` and `cpuid` instructions of all programs of an image, and writes them as naos/callsite.h
  * has it. */
 #pragma once
 #include <stdbool.h>

@@ -133,10 +133,22 @@ static bool ranges_find(struct scan *s)
     return bits_alloc(s->code);
 }
 
-static bool has_syscall(const struct elf_code *code)
+const uint8_t *code_site_next(const uint8_t *at, const uint8_t *end, enum callsite_kind *kind)
 {
+    for (; at < end && (at = memchr(at, 0x0f, (size_t)(end - at))) && end - at >= 2; at++) {
+        if (at[1] == 0x05 || at[1] == 0xa2) {
+            *kind = at[1] == 0x05 ? CALLSITE_SYSCALL : CALLSITE_CPUID;
+            return at;
+        }
+    }
+    return NULL;
+}
+
+static bool has_site(const struct elf_code *code)
+{
+    enum callsite_kind kind;
     for (size_t i = 0; i < code->count; i++) {
-        if (memmem(code->ranges[i].code, code->ranges[i].size, "\x0f\x05", 2))
+        if (code_site_next(code->ranges[i].code, code->ranges[i].code + code->ranges[i].size, &kind))
             return true;
     }
     return false;
@@ -374,7 +386,7 @@ int elf_code_open(const uint8_t *elf, size_t size, struct elf_code *code)
         return 0;
     ZydisDecoderInit(&code->decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
     loads_read(&s);
-    bool is_ok = sections_read(&s) && ranges_find(&s), has_sites = is_ok && has_syscall(code);
+    bool is_ok = sections_read(&s) && ranges_find(&s), has_sites = is_ok && has_site(code);
     if (has_sites)
         is_ok = code_scan(&s);
     if (!has_sites || !is_ok)

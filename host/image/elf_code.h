@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "naos/callsite.h"
 
 struct code_range {
     const uint8_t *code;
@@ -25,7 +26,7 @@ struct elf_code {
 };
 
 /* Finds the code and sweeps it. -1: out of memory. No ranges if the file is not one, or has no
- * `syscall` in its code. */
+ * site in its code. */
 int elf_code_open(const uint8_t *elf, size_t size, struct elf_code *code);
 void elf_code_close(struct elf_code *code);
 
@@ -33,6 +34,9 @@ bool code_decode(const struct elf_code *code, const struct code_range *r, uint32
                  ZydisDecodedInstruction *insn);
 /* Has it an operand [rip + x]? */
 bool code_is_rip_relative(const ZydisDecodedInstruction *insn);
+
+/* The next two bytes in [at, end) that read as an instruction to be patched; NULL: there are none. */
+const uint8_t *code_site_next(const uint8_t *at, const uint8_t *end, enum callsite_kind *kind);
 
 static inline bool code_bit(const uint8_t *bits, uint32_t off)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * System-call sites of an ELF file: each `syscall` that the sweep came upon, with the instructions
+ * Call sites of an ELF file: each `syscall` and `cpuid` that the sweep came upon, with the instructions
  * around it that can move with it. A window is taken only if nothing that we see jumps into its
  * inside (elf_code.c says what we see).
  */
@@ -43,6 +43,7 @@ static bool is_movable(const ZydisDecodedInstruction *insn)
     case ZYDIS_MNEMONIC_UD1:
     case ZYDIS_MNEMONIC_UD2:
     case ZYDIS_MNEMONIC_HLT:
+    case ZYDIS_MNEMONIC_CPUID:
     case ZYDIS_MNEMONIC_ENDBR64:
     case ZYDIS_MNEMONIC_XBEGIN:
     case ZYDIS_MNEMONIC_XABORT:
@@ -116,7 +117,7 @@ static bool window_find(const struct elf_code *code, const struct code_range *r,
 }
 
 static bool site_add(struct site_list *list, const struct code_range *r, const struct window *w,
-                     uint32_t at)
+                     uint32_t at, enum callsite_kind kind)
 {
     if (list->count == list->room) {
         uint32_t room = list->room ? 2 * list->room : 64;
@@ -127,7 +128,7 @@ static bool site_add(struct site_list *list, const struct code_range *r, const s
         list->room = room;
     }
     list->sites[list->count++] = (struct callsite){
-        r->file_off + w->start, (uint8_t)(w->end - w->start), (uint8_t)(at - w->start), 0};
+        r->file_off + w->start, (uint8_t)(w->end - w->start), (uint8_t)(at - w->start), (uint16_t)kind};
     return true;
 }
 
@@ -135,18 +136,19 @@ static bool range_sites(const struct elf_code *code, const struct code_range *r,
                         struct site_list *list)
 {
     uint32_t floor = 0; /* windows do not overlap */
-    for (const uint8_t *p = r->code;
-         (p = memmem(p, r->size - (size_t)(p - r->code), "\x0f\x05", 2)); p += 2) {
+    enum callsite_kind kind;
+    for (const uint8_t *p = r->code; (p = code_site_next(p, r->code + r->size, &kind)); p += 2) {
         struct window w;
         uint32_t at = (uint32_t)(p - r->code);
         if (!code_bit(r->begins, at))
             continue;
-        if (is_sigreturn(r, at) || !(window_find(code, r, at, floor, PAGE, &w) ||
-                                     window_find(code, r, at, floor, CLUSTER, &w))) {
+        if ((kind == CALLSITE_SYSCALL && is_sigreturn(r, at)) ||
+            !(window_find(code, r, at, floor, PAGE, &w) ||
+              window_find(code, r, at, floor, CLUSTER, &w))) {
             list->unpatchable++;
             continue;
         }
-        if (!site_add(list, r, &w, at))
+        if (!site_add(list, r, &w, at, kind))
             return false;
         floor = w.end;
     }

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CACHE_MAGIC 0x31435343u /* "CSC1": changes with elf_sites.c and elf_code.c */
+#define CACHE_MAGIC 0x32435343u /* "CSC2": changes with elf_sites.c and elf_code.c */
 
 struct cache_head {
     uint32_t magic, count, unpatchable, reserved;

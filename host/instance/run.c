@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From the files of an instance to a running enclave. */
 
-#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -16,6 +15,7 @@
 #include "exec.h"
 #include "instance.h"
 #include "naos/boot.h"
+#include "cpuid.h"
 #include "naos/config.h"
 #include "serve/serve.h"
 
@@ -106,20 +106,6 @@ static int enclave_load(const struct parts *p, struct sgx_enclave **enclave, str
     return result;
 }
 
-/* CPUID leaf 7: the enclave cannot ask. */
-static bool has_sha_ni(void)
-{
-    unsigned a, b, c, d;
-    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_SHA);
-}
-
-/* AES and carry-less multiplication on vectors. */
-static bool has_vaes(void)
-{
-    unsigned a, b, c, d;
-    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (c & bit_VAES) && (c & bit_VPCLMULQDQ);
-}
-
 /* ---- what it is told --------------------------------------------------------------------------------------- */
 
 #define TSC_SAMPLE_NS 4000000LL /* the least; clocks read to 30 ns make 10 ppm of it */
@@ -179,8 +165,7 @@ static void boot_fill(const struct instance_run *run, const struct config *confi
     boot->log_level = run->log_level;
     boot->trace_syscalls = run->trace_syscalls;
     boot->print_stats = run->print_stats;
-    boot->has_sha_ni = has_sha_ni();
-    boot->has_vaes = has_vaes();
+    boot->cpuid_count = instance_cpuid(boot->cpuid);
     for (int fd = 0; fd < 3; fd++)
         boot->is_tty[fd] = isatty(fd) == 1;
     clock_fill(boot);

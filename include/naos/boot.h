@@ -7,6 +7,7 @@
  */
 #pragma once
 #include <stdint.h>
+#include "naos/cpuid.h"
 
 #define BOOT_MAGIC 0x544f4f42534f414eULL
 
@@ -22,6 +23,7 @@ struct boot_block {
     uint8_t is_tty[3];
     uint8_t trace_syscalls;
     uint8_t print_stats;
-    uint8_t has_sha_ni, has_vaes;    /* a lie can only end in an undefined instruction, and so in a stop */
-    uint8_t reserved[1];
+    uint8_t reserved[3];
+    uint32_t cpuid_count, reserved2;
+    struct cpuid_claim cpuid[CPUID_CLAIM_MAX];
 };

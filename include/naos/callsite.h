@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where files have `syscall` instructions that can be patched (DESIGN D3). `naos build` finds them and puts the tables of
+ * Where files have `syscall` and `cpuid` instructions that can be patched (DESIGN D3). `naos build` finds them and puts the tables of
  * all files into one file of the trusted image, CALLSITE_FILE: struct callsite_file, its entries sorted by path, then
  * strings and tables that the entries point to (tables 8-byte aligned). Little-endian.
  *
- * A window is a run of whole instructions around the `syscall`, at least 5 bytes, that no branch of the program
+ * A window is a run of whole instructions around that one, at least 5 bytes, that no branch of the program
  * enters but at its start, and whose other instructions mean the same at any address. The kernel puts a jump over its
  * start, and its instructions into a trampoline.
  */
@@ -13,14 +13,16 @@
 
 #define CALLSITE_FILE    "/.naos/callsites"
 #define CALLSITE_MAGIC   0x53434e31u /* "1NCS" */
-#define CALLSITE_VERSION 1
+#define CALLSITE_VERSION 2
 #define CALLSITE_WINDOW_MAX 24
+
+enum callsite_kind { CALLSITE_SYSCALL, CALLSITE_CPUID, CALLSITE_KINDS };
 
 struct callsite {
     uint32_t window_off;   /* file offset of the window */
     uint8_t window_size;   /* 5..CALLSITE_WINDOW_MAX */
-    uint8_t syscall_off;   /* of the 2-byte instruction, from the window's start */
-    uint16_t reserved;     /* 0 */
+    uint8_t insn_off;      /* of the 2-byte instruction, from the window's start */
+    uint16_t kind;         /* enum callsite_kind */
 };
 
 struct callsite_table {

@@ -21,7 +21,8 @@ static bool is_sound(const struct callsite_file *f, uint64_t size)
             return false;
         for (uint32_t k = 0; k < t->count; k++) {
             const struct callsite *s = &t->sites[k];
-            if (s->window_size < 5 || s->window_size > CALLSITE_WINDOW_MAX || s->syscall_off > s->window_size - 2)
+            if (s->window_size < 5 || s->window_size > CALLSITE_WINDOW_MAX || s->insn_off > s->window_size - 2 ||
+                s->kind >= CALLSITE_KINDS)
                 return false;
         }
     }

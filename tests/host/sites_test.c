@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* System-call sites: small pieces of code with one right answer, real libraries, and damaged files.
+/* Call sites: small pieces of code with one right answer, real libraries, and damaged files.
  */
 #include <elf.h>
 #include "host_test.h"
@@ -33,6 +33,7 @@ static size_t elf_make(uint8_t *file, const uint8_t *code, size_t size, size_t a
 #define CODE(...)   (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})
 #define MOV_EAX(n)  0xb8, n, 0, 0, 0
 #define SYSCALL     0x0f, 0x05
+#define CPUID       0x0f, 0xa2
 #define RET         0xc3
 #define MOV_RBX_RAX 0x48, 0x89, 0xc3
 
@@ -75,6 +76,14 @@ static const struct {
     /* at a page's border, which is no cluster's, it may lie across if it must */
     {"page", CODE(MOV_EAX(39), SYSCALL, RET), 0x2000 - 3, 1, 0, 0, 7, 5},
     /* a switch: lea rdx, [table]; ...; the table's one entry leads to the syscall */
+    {"cpuid", CODE(RET, MOV_EAX(7), CPUID, 0x89, 0xc6, RET), 0, 1, 0, 1, 7, 5},
+    /* as in mov $15, %eax; syscall, but no return from a signal */
+    {"cpuid-15", CODE(RET, MOV_EAX(15), CPUID, RET), 0, 1, 0, 1, 7, 5},
+    {"cpuid-after", CODE(RET, CPUID, 0x89, 0xc6, 0x89, 0xd7, RET), 0, 1, 0, 1, 6, 0},
+    {"cpuid-alone", CODE(RET, CPUID, RET), 0, 0, 1, 0, 0, 0},
+    /* neither moves into the other's trampoline */
+    {"cpuid-two", CODE(RET, 0x31, 0xc9, CPUID, CPUID, 0x89, 0xc6, 0x89, 0xd7, RET), 0, 1, 1, 5, 6, 0},
+    {"cpuid-immediate", CODE(RET, 0xb8, 0x0f, 0xa2, 0, 0, RET), 0, 0, 0, 0, 0, 0},
     {"switch",
      CODE(0x48, 0x8d, 0x15, 10, 0, 0, 0, MOV_EAX(39), SYSCALL, RET, 0x90, 0x90, 0xfb, 0xff, 0xff,
           0xff, 0xff, 0xff, 0xff, 0x7f),
@@ -92,10 +101,10 @@ static void case_run(size_t i, uint8_t *file)
     snprintf(name, sizeof(name), "sites-%s", cases[i].name);
     if (is_ok && list.count > 0)
         is_ok = s->window_off == CODE_OFF + cases[i].at + cases[i].window &&
-                s->window_size == cases[i].window_size && s->syscall_off == cases[i].syscall_off;
+                s->window_size == cases[i].window_size && s->insn_off == cases[i].syscall_off;
     test_result(is_ok, name, "%u sites, %u left; the first at %d, %u bytes, call at %u", list.count,
                 list.unpatchable, list.count ? (int)(s->window_off - CODE_OFF - cases[i].at) : -1,
-                list.count ? s->window_size : 0, list.count ? s->syscall_off : 0);
+                list.count ? s->window_size : 0, list.count ? s->insn_off : 0);
     free(list.sites);
 }
 
@@ -105,9 +114,10 @@ static bool list_is_sound(const struct site_list *list, const struct bytes *file
     for (uint32_t i = 0; i < list->count; i++) {
         const struct callsite *s = &list->sites[i];
         if (s->window_off < end || s->window_size < 5 || s->window_size > CALLSITE_WINDOW_MAX ||
-            s->syscall_off > s->window_size - 2 ||
+            s->insn_off > s->window_size - 2 ||
             (uint64_t)s->window_off + s->window_size > file->size ||
-            memcmp(file->data + s->window_off + s->syscall_off, "\x0f\x05", 2) != 0 ||
+            s->kind >= CALLSITE_KINDS ||
+            memcmp(file->data + s->window_off + s->insn_off, s->kind == CALLSITE_CPUID ? "\x0f\xa2" : "\x0f\x05", 2) != 0 ||
             s->window_off >> 16 != (s->window_off + s->window_size - 1u) >> 16)
             return false;
         end = (uint64_t)s->window_off + s->window_size;
@@ -116,17 +126,20 @@ static bool list_is_sound(const struct site_list *list, const struct bytes *file
 }
 
 /* Programs of this machine: all but a few of their calls must be patched. */
-static void library_run(const char *path, const char *name, uint32_t least, uint32_t left_most)
+static void library_run(const char *path, const char *name, uint32_t least, uint32_t least_cpuid, uint32_t left_most)
 {
+    uint32_t cpuid = 0;
     struct bytes file;
     struct error err;
     struct site_list list;
     if (access(path, R_OK) < 0 || file_read(path, &file, &err) < 0)
         return; /* another distribution */
     int result = elf_sites_find(file.data, file.size, &list);
-    test_result(result == 0 && list.count >= least && list.unpatchable <= left_most &&
+    for (uint32_t i = 0; i < list.count; i++)
+        cpuid += list.sites[i].kind == CALLSITE_CPUID;
+    test_result(result == 0 && list.count >= least && cpuid >= least_cpuid && list.unpatchable <= left_most &&
                     list_is_sound(&list, &file),
-                name, "%u sites, %u left", list.count, list.unpatchable);
+                name, "%u sites, of them %u cpuid, %u left", list.count, cpuid, list.unpatchable);
     free(list.sites);
     free(file.data);
 }
@@ -173,10 +186,13 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         case_run(i, file);
     free(file);
-    library_run("/lib/x86_64-linux-gnu/libc.so.6", "sites-libc", 500, 3);
-    library_run("/lib64/ld-linux-x86-64.so.2", "sites-ld.so", 40, 2);
-    library_run("/bin/busybox", "sites-busybox", 250, 3);
-    library_run("/lib/ld-musl-x86_64.so.1", "sites-musl", 480, 3);
+    library_run("/lib/x86_64-linux-gnu/libc.so.6", "sites-libc", 500, 0, 3);
+    library_run("/lib64/ld-linux-x86-64.so.2", "sites-ld.so", 40, 20, 4);
+    library_run("/bin/busybox", "sites-busybox", 250, 20, 4);
+    library_run("/lib/ld-musl-x86_64.so.1", "sites-musl", 480, 0, 3);
+    library_run("/usr/lib/x86_64-linux-gnu/libcrypto.so.3", "sites-libcrypto", 3, 3, 3);
+    library_run("/usr/lib/x86_64-linux-gnu/libgcrypt.so.20", "sites-libgcrypt", 3, 3, 3);
+    library_run("/usr/lib/x86_64-linux-gnu/libstdc++.so.6", "sites-libstdc++", 1, 1, 3);
     damage_run(argc > 1 ? argv[1] : "/lib64/ld-linux-x86-64.so.2");
     return test_failures > 0;
 }

@@ -14,7 +14,7 @@
 #define SCRATCH_OFF offsetof(struct vcpu, scratch)
 _Static_assert(offsetof(struct vcpu, self) == VCPU_SELF && offsetof(struct vcpu, current) == VCPU_CURRENT &&
                offsetof(struct vcpu, user_sp) == VCPU_USER_SP && SCRATCH_OFF == VCPU_SYSCALL_ENTRY, "entry.S");
-_Static_assert(SCRATCH_OFF + 13 * 8 > VCPU_EXC_TARGET, "entry.S");
+_Static_assert(SCRATCH_OFF + 13 * 8 > VCPU_CPUID_ENTRY, "entry.S");
 _Static_assert(offsetof(struct task, kstack_top) == 0, "entry.S");
 _Static_assert(offsetof(struct vcpu, id) == 128, "vdso.c");
 _Static_assert(sizeof(struct arch_regs) == REGS_SIZE && offsetof(struct arch_regs, rip) == REGS_RIP &&
@@ -74,6 +74,13 @@ static void plat_info_set(void)
     };
 }
 
+static _Noreturn void cpu_refuse(const char *missing)
+{
+    char text[128];
+    format(text, sizeof(text), "boot: by what the host says the processor lacks %s, which the enclave needs", missing);
+    plat_panic(text);
+}
+
 static void host_info_take(uint64_t addr)
 {
     struct boot_block b;
@@ -89,8 +96,9 @@ static void host_info_take(uint64_t addr)
         plat_panic("boot: the image is not host memory, or too small");
     if (!plat_is_host_range(b.start_addr, b.start_size) || b.start_size > START_SIZE_MAX)
         plat_panic("boot: the start block is not host memory, or too large");
-    arch_cpu_has_sha_ni = b.has_sha_ni != 0;
-    arch_cpu_has_vaes = b.has_vaes != 0;
+    const char *missing = b.cpuid_count <= CPUID_CLAIM_MAX ? arch_cpuid_init(b.cpuid, b.cpuid_count, b.vcpu_count, b.tsc_hz) : "CPUID";
+    if (missing)
+        cpu_refuse(missing);
     plat_host_info = (struct plat_host_info){
         .image_addr = b.image_addr, .image_size = b.image_size, .tsc_hz = b.tsc_hz,
         .realtime_ns = b.realtime_ns, .tsc_at_boot = (int64_t)b.tsc, .vcpu_count = b.vcpu_count,
@@ -106,6 +114,7 @@ void sgx_boot(uint64_t frame, uint64_t block)
     struct vcpu *vcpu = sgx_vcpu();
     uint64_t id = ((uint64_t)vcpu - sgx_boot_params_addr->vcpu_start) / sgx_boot_params_addr->vcpu_stride;
     *sgx_vcpu_word(vcpu, VCPU_SYSCALL_ENTRY) = (uint64_t)arch_syscall_entry;
+    *sgx_vcpu_word(vcpu, VCPU_CPUID_ENTRY) = (uint64_t)arch_cpuid_entry;
     if (id == 0) {
         /* bss pages are zero, but not measured to be */
         memset(__bss_start, 0, (size_t)(__bss_end - __bss_start));

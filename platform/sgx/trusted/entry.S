@@ -184,21 +184,19 @@ sgx_user_fault_path:
     popfq
     ret                     /* to rip; RSP is then what it was */
 
-/* ---- system calls ------------------------------------------------------------------------------------------------ */
+/* ---- calls of programs ------------------------------------------------------------------------------------------- */
 
-/* From a trampoline: RCX = where to go back to; no stack of ours yet. */
-    .globl arch_syscall_entry
-    .type arch_syscall_entry, @function
-arch_syscall_entry:
+/* struct arch_regs on the task's kernel stack; no flag changes before it is there. */
+    .macro regs_push kind, pc, r11, scratch
     mov %rsp, %gs:VCPU_USER_SP
-    mov %gs:VCPU_CURRENT, %r11
-    mov (%r11), %rsp        /* task->kstack_top */
-    sub $8, %rsp
-    pushq $0                /* kind: ARCH_REGS_CALL */
+    mov %gs:VCPU_CURRENT, \scratch
+    mov (\scratch), %rsp     /* task->kstack_top */
+    pushq $0
+    pushq \kind
     pushq $0
     pushq %gs:VCPU_USER_SP
     pushfq
-    push %rcx
+    push \pc
     push %rax
     push %rdi
     push %rsi
@@ -208,13 +206,35 @@ arch_syscall_entry:
     push %r8
     push %r9
     push %r10
-    pushq $0
+    pushq \r11
     push %rbx
     push %rbp
     push %r12
     push %r13
     push %r14
     push %r15
+    .endm
+
+/* CPUID, from a trampoline: RDX = where to go back to. Everything that the instruction leaves alone is put back. */
+    .globl arch_cpuid_entry
+    .type arch_cpuid_entry, @function
+arch_cpuid_entry:
+    regs_push $1, %rdx, %r11, %rbx /* ARCH_REGS_TRAP */
+    testl $USER_ONLY_FLAGS, REGS_RFLAGS(%rsp)
+    jz 1f
+    pushq $0x2
+    popfq
+1:  xor %ebp, %ebp
+    mov %rsp, %rdi
+    call sgx_cpuid
+    mov %rsp, %rdi
+    jmp arch_user_enter
+
+/* From a trampoline: RCX = where to go back to; no stack of ours yet. */
+    .globl arch_syscall_entry
+    .type arch_syscall_entry, @function
+arch_syscall_entry:
+    regs_push $0, %rcx, $0, %r11 /* ARCH_REGS_CALL */
     testl $USER_ONLY_FLAGS, REGS_RFLAGS(%rsp)
     jnz 3f
 4:  xor %ebp, %ebp

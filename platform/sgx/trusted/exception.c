@@ -4,6 +4,7 @@
  * redirects: interrupted user code goes on in sgx_trap at CSSA 0, on its task's kernel stack, with its vector
  * state live, as after a system call. Kernel code is redirected only where it touches user memory.
  */
+#include "arch_cpu.h"
 #include "base/string.h"
 #include "offsets.h"
 #include "trusted.h"
@@ -33,6 +34,7 @@ void sgx_trap(struct arch_regs *regs, uint64_t vector, uint64_t error_code, uint
 void sgx_user_fault(struct user_fault *f, uint64_t addr, uint64_t error_code, uint64_t fixup);
 _Noreturn void sgx_kernel_died(uint64_t pc, uint64_t vector, uint64_t addr, const uint64_t *frame);
 void sgx_syscall(struct arch_regs *regs);
+void sgx_cpuid(struct arch_regs *regs);
 
 static struct sgx_gprs *ssa_gprs(struct vcpu *vcpu)
 {
@@ -202,12 +204,13 @@ static struct arch_fault fault_of(uint64_t vector, uint64_t error_code, uint64_t
     return f;
 }
 
-/* A `syscall` instruction that is in no table: #UD, served as the call that it is. */
-static bool is_syscall(const struct arch_regs *regs)
+/* The second byte of a two-byte instruction that raised #UD; 0: it is none, or cannot be read. */
+static uint8_t undefined_opcode(const struct arch_regs *regs)
 {
     uint8_t code[2];
-    return regs->rip >= plat_info.user_start && regs->rip < plat_info.user_end - 2 &&
-           arch_user_copy(code, (const void *)regs->rip, 2) == 0 && code[0] == 0x0f && code[1] == 0x05;
+    bool is_read = regs->rip >= plat_info.user_start && regs->rip < plat_info.user_end - 2 &&
+                   arch_user_copy(code, (const void *)regs->rip, 2) == 0;
+    return is_read && code[0] == 0x0f ? code[1] : 0;
 }
 
 static void trapped_syscall(struct arch_regs *regs)
@@ -219,13 +222,32 @@ static void trapped_syscall(struct arch_regs *regs)
     arch_upcalls.syscall(regs);
 }
 
+/* As the instruction leaves them: the upper halves are zero, no flag changes. */
+static void cpuid_serve(struct arch_regs *regs)
+{
+    uint32_t out[4];
+    arch_cpuid((uint32_t)regs->rax, (uint32_t)regs->rcx, out);
+    regs->rax = out[0], regs->rbx = out[1], regs->rcx = out[2], regs->rdx = out[3];
+}
+
+/* `syscall` and `cpuid` instructions that are in no table: #UD, served as what they are. */
+static bool undefined_serve(struct arch_regs *regs)
+{
+    uint8_t opcode = undefined_opcode(regs);
+    if (opcode == 0x05) {
+        trapped_syscall(regs);
+    } else if (opcode == 0xa2) {
+        cpuid_serve(regs);
+        regs->rip += 2;
+    }
+    return opcode == 0x05 || opcode == 0xa2;
+}
+
 void sgx_trap(struct arch_regs *regs, uint64_t vector, uint64_t error_code, uint64_t addr)
 {
     if (vector == NO_VECTOR) {
         sched_tick();
-    } else if (vector == VECTOR_UD && is_syscall(regs)) {
-        trapped_syscall(regs);
-    } else {
+    } else if (vector != VECTOR_UD || !undefined_serve(regs)) {
         struct arch_fault fault = fault_of(vector, error_code, addr);
         arch_upcalls.fault(regs, &fault);
     }
@@ -235,6 +257,13 @@ void sgx_trap(struct arch_regs *regs, uint64_t vector, uint64_t error_code, uint
 void sgx_syscall(struct arch_regs *regs)
 {
     arch_upcalls.syscall(regs);
+    arch_upcalls.user_return(regs);
+}
+
+void sgx_cpuid(struct arch_regs *regs)
+{
+    regs->orig_rax = NO_VECTOR;
+    cpuid_serve(regs);
     arch_upcalls.user_return(regs);
 }
 

@@ -17,6 +17,7 @@
 #define VCPU_EXC_RSP       96  /* the host's, while the exception entry runs */
 #define VCPU_EXC_RBP       104
 #define VCPU_EXC_TARGET    112
+#define VCPU_CPUID_ENTRY   120 /* as VCPU_SYSCALL_ENTRY */
 
 #define VCPU_STATE_NEW       0
 #define VCPU_STATE_RUNNING   1

@@ -16,6 +16,7 @@ uint64_t sgx_enclu(uint32_t leaf, const void *rbx, void *rcx, void *rdx);
 void sgx_trap_path(void);
 void sgx_user_fault_path(void);
 void arch_syscall_entry(void);
+void arch_cpuid_entry(void);
 
 /* This vCPU's struct, from GS alone: also before sched has set it up. */
 static inline struct vcpu *sgx_vcpu(void)

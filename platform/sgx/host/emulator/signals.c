@@ -5,6 +5,7 @@
  * itself in sgx_enter's way out.
  */
 
+#include <cpuid.h>
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -22,6 +23,7 @@
 #ifndef PR_SET_SYSCALL_USER_DISPATCH
 #define PR_SET_SYSCALL_USER_DISPATCH 59
 #endif
+#define ARCH_SET_CPUID 0x1012 /* arch_prctl(2) */
 #define XSTATE_BV_OFF 512 /* the XSAVE header, in the signal frame's fpstate */
 #define XSTATE_SIZE_OFF 480 /* struct _fpx_sw_bytes: magic1, extended_size, xfeatures, xstate_size */
 
@@ -110,6 +112,23 @@ static int enclu_trapped(struct emu_thread *t, ucontext_t *uc)
     return 1;
 }
 
+/* CPUID, which faults on threads of vCPUs where the processor can make it so (arch_prctl(2)), as it is undefined in an enclave. */
+static bool is_cpuid(const ucontext_t *uc)
+{
+    return uc->uc_mcontext.gregs[REG_TRAPNO] == VECTOR_GP && memcmp((const void *)uc->uc_mcontext.gregs[REG_RIP], "\x0f\xa2", 2) == 0;
+}
+
+/* The host's own, on such a thread: a library that is loaded late asks. */
+static void cpuid_run(greg_t *r)
+{
+    unsigned a = (unsigned)r[REG_RAX], b, c = (unsigned)r[REG_RCX], d;
+    syscall(SYS_arch_prctl, ARCH_SET_CPUID, 1UL);
+    __cpuid_count(a, c, a, b, c, d);
+    syscall(SYS_arch_prctl, ARCH_SET_CPUID, 0UL);
+    r[REG_RAX] = a, r[REG_RBX] = b, r[REG_RCX] = c, r[REG_RDX] = d;
+    r[REG_RIP] += 2;
+}
+
 /* A signal in enclave mode. 1: the enclave goes on. */
 static int enclave_signal(struct emu_thread *t, int signo, ucontext_t *uc, uint64_t fs)
 {
@@ -141,6 +160,10 @@ static int enclave_signal(struct emu_thread *t, int signo, ucontext_t *uc, uint6
         aex(t, uc, fs, hardware(trap == VECTOR_AC ? VECTOR_AC : VECTOR_PF), (uint64_t)r[REG_CR2], (uint32_t)r[REG_ERR]);
         return 0;
     default:
+        if (is_cpuid(uc)) {
+            aex(t, uc, fs, hardware(VECTOR_UD), 0, 0);
+            return 0;
+        }
         aex(t, uc, fs, hardware(trap == VECTOR_PF ? VECTOR_PF : VECTOR_GP), trap == VECTOR_PF ? (uint64_t)r[REG_CR2] : 0,
             (uint32_t)r[REG_ERR]);
         return 0;
@@ -166,6 +189,10 @@ int emu_signal_handle(int signo, siginfo_t *info, ucontext_t *uc, uint64_t fs, s
         return 0;
     }
     (void)info;
+    if (signo == SIGSEGV && is_cpuid(uc)) {
+        cpuid_run(r);
+        return 1;
+    }
     signal(signo, SIG_DFL); /* our own bug: die of it, at the same instruction */
     return 1;
 }
@@ -207,6 +234,7 @@ int emu_thread_signals_init(struct emu_thread *t, uint64_t elrange_size)
     if (sigaltstack(&stack, NULL) < 0)
         return -1;
     self = t;
+    syscall(SYS_arch_prctl, ARCH_SET_CPUID, 0UL); /* where it cannot, CPUID shows programs the machine as it is */
     if (prctl(PR_SET_SYSCALL_USER_DISPATCH, 1, elrange_size, (1UL << 47) - elrange_size, NULL) == 0)
         return 0;
     return seccomp_init(elrange_size);
@@ -216,6 +244,7 @@ void emu_thread_signals_fini(void)
 {
     static const stack_t off = {.ss_flags = SS_DISABLE};
     prctl(PR_SET_SYSCALL_USER_DISPATCH, 0, 0, 0, 0);
+    syscall(SYS_arch_prctl, ARCH_SET_CPUID, 1UL);
     self = NULL;
     sigaltstack(&off, NULL);
 }
