@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* naos: which subcommand, and help. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "cmd.h"
 
 static int cmd_help(int argc, char **argv);
@@ -85,8 +87,20 @@ static int cmd_help(int argc, char **argv)
     return c->run(2, help);
 }
 
+/* A descriptor opened later must never become stdin, stdout or stderr of a program: what the caller closed is /dev/null. */
+static void standard_files_open(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 int main(int argc, char **argv)
 {
+    standard_files_open();
     if (argc < 2) {
         help_print(stderr);
         return STATUS_NAOS_FAILED;
