@@ -842,7 +842,7 @@ static int ramfs_statfs(struct superblock *sb, struct statfs_info *info)
     memory_stats(&m);
     uint64_t used = __atomic_load_n(&fs->quota.used, __ATOMIC_RELAXED), limit = MIN(fs->quota.limit, m.total >> PAGE_SHIFT);
     *info = (struct statfs_info){
-        .type = TMPFS_MAGIC, .block_size = PAGE_SIZE, .blocks = limit, .free = limit - MIN(used, limit),
+        .type = strcmp(sb->type, "sysfs") == 0 ? SYSFS_MAGIC : TMPFS_MAGIC, .block_size = PAGE_SIZE, .blocks = limit, .free = limit - MIN(used, limit),
         .files = FILES_MAX, .files_free = FILES_MAX - MIN(fs->inodes, FILES_MAX), .name_max = 255,
     };
     info->available = info->free;

@@ -198,11 +198,7 @@ static int64_t seek_to(struct file *f, int64_t off, int whence)
         at = off < 0 ? -ENXIO : f->ops->seek ? f->ops->seek(f, off, whence) : -EINVAL;
         if (at < 0)
             return at;
-    } else if (whence != SEEK_SET && whence != SEEK_CUR && whence != SEEK_END) {
-        return -EINVAL;
-    } else if (__builtin_add_overflow(base, off, &at)) {
-        return -EOVERFLOW;
-    } else if (at < 0) {
+    } else if (__builtin_add_overflow(base, off, &at) || at < 0) {
         return -EINVAL;
     }
     f->pos = (uint64_t)at;
@@ -215,7 +211,9 @@ int64_t sys_lseek(int fd, int64_t off, int whence)
     int64_t result = fd_get_io(fd, &f);
     if (result)
         return result;
-    if (f->mode & FMODE_SEEK) {
+    if (whence < SEEK_SET || whence > SEEK_HOLE) {
+        result = -EINVAL;
+    } else if (f->mode & FMODE_SEEK) {
         mutex_lock(&f->pos_lock);
         result = seek_to(f, off, whence);
         mutex_unlock(&f->pos_lock);
@@ -421,7 +419,7 @@ static int64_t fcntl_file(struct file *f, unsigned cmd, uint64_t arg)
 {
     switch (cmd) {
     case F_GETFL:
-        return f->flags & ~(unsigned)O_LARGEFILE;
+        return f->flags;
     case F_SETFL:
         return set_flags(f, (unsigned)arg);
     case F_SETOWN:
@@ -511,6 +509,12 @@ struct dirent_head { /* struct linux_dirent64 */
     uint8_t type;
 } packed_struct;
 
+struct dirent_old_head { /* struct linux_dirent: the type is its last byte */
+    uint64_t ino;
+    int64_t off;
+    uint16_t size;
+} packed_struct;
+
 struct dents {
     struct dir_sink sink;
     uaddr_t at;
@@ -519,6 +523,22 @@ struct dents {
     bool is_any;
 };
 
+/* One entry, if there is room. */
+static bool dents_put(struct dents *d, const void *entry, size_t size)
+{
+    if (size > d->left) {
+        d->err = d->is_any ? 0 : -EINVAL;
+        return false;
+    }
+    d->err = copy_to_user(d->at, entry, size);
+    if (d->err)
+        return false;
+    d->at += size;
+    d->left -= size;
+    d->is_any = true;
+    return true;
+}
+
 static bool dents_emit(struct dir_sink *sink, const char *name, size_t len, uint64_t ino, unsigned type, uint64_t next_pos)
 {
     struct dents *d = container_of(sink, struct dents, sink);
@@ -526,18 +546,20 @@ static bool dents_emit(struct dir_sink *sink, const char *name, size_t len, uint
         struct dirent_head head;
         char name[NAME_MAX + 9];
     } packed_struct e = {.head = {ino, (int64_t)next_pos, (uint16_t)align_up(sizeof(e.head) + len + 1, 8), (uint8_t)type}};
-    if (e.head.size > d->left) {
-        d->err = d->is_any ? 0 : -EINVAL;
-        return false;
-    }
     memcpy(e.name, name, len);
-    d->err = copy_to_user(d->at, &e, e.head.size);
-    if (d->err)
-        return false;
-    d->at += e.head.size;
-    d->left -= e.head.size;
-    d->is_any = true;
-    return true;
+    return dents_put(d, &e, e.head.size);
+}
+
+static bool dents_emit_old(struct dir_sink *sink, const char *name, size_t len, uint64_t ino, unsigned type, uint64_t next_pos)
+{
+    struct dents *d = container_of(sink, struct dents, sink);
+    struct {
+        struct dirent_old_head head;
+        char name[NAME_MAX + 10];
+    } packed_struct e = {.head = {ino, (int64_t)next_pos, (uint16_t)align_up(sizeof(e.head) + len + 2, 8)}};
+    memcpy(e.name, name, len);
+    e.name[e.head.size - sizeof(e.head) - 1] = (char)type;
+    return dents_put(d, &e, e.head.size);
 }
 
 /* "." and ".." are positions 0 and 1; a file system's own begin at 3 at least, or are byte offsets. */
@@ -545,22 +567,22 @@ static bool dots_emit(struct file *f, struct dents *d)
 {
     struct inode *up = f->path.dentry ? f->path.dentry->parent->inode : f->inode;
     if (f->pos == 0) {
-        if (!dents_emit(&d->sink, ".", 1, f->inode->ino, 4, 1))
+        if (!d->sink.emit(&d->sink, ".", 1, f->inode->ino, 4, 1))
             return false;
         f->pos = 1;
     }
     if (f->pos == 1) {
-        if (!dents_emit(&d->sink, "..", 2, up->ino, 4, 3))
+        if (!d->sink.emit(&d->sink, "..", 2, up->ino, 4, 3))
             return false;
         f->pos = 3;
     }
     return true;
 }
 
-int64_t sys_getdents64(int fd, uaddr_t entries, uint64_t size)
+static int64_t entries_read(int fd, struct dents d)
 {
     struct file *f;
-    struct dents d = {.sink = {dents_emit}, .at = entries, .left = size};
+    const uaddr_t entries = d.at;
     int64_t err = fd_get_io(fd, &f);
     if (err)
         return err;
@@ -580,6 +602,16 @@ int64_t sys_getdents64(int fd, uaddr_t entries, uint64_t size)
     if (d.at > entries)
         return (int64_t)(d.at - entries);
     return err ? err : d.err;
+}
+
+int64_t sys_getdents64(int fd, uaddr_t entries, uint64_t size)
+{
+    return entries_read(fd, (struct dents){.sink = {dents_emit}, .at = entries, .left = size});
+}
+
+int64_t sys_getdents(int fd, uaddr_t entries, uint64_t size)
+{
+    return entries_read(fd, (struct dents){.sink = {dents_emit_old}, .at = entries, .left = size});
 }
 
 /* ---- durability and size ------------------------------------------------------------------------------------------------------ */
@@ -623,9 +655,20 @@ int64_t sys_syncfs(int fd)
 
 int64_t sys_sync_file_range(int fd, int64_t off, int64_t size, unsigned flags)
 {
-    if (off < 0 || size < 0 || flags & ~7U)
-        return -EINVAL;
-    return sync_file(fd, true);
+    struct file *f;
+    int64_t end;
+    int64_t err = fd_get_io(fd, &f);
+    if (err)
+        return err;
+    unsigned type = file_type(f);
+    if (off < 0 || size < 0 || __builtin_add_overflow(off, size, &end) || flags & ~7U)
+        err = -EINVAL;
+    else if (type != S_IFREG && type != S_IFDIR && type != S_IFBLK && type != S_IFLNK)
+        err = -ESPIPE;
+    else
+        err = f->ops->sync ? f->ops->sync(f, true) : 0;
+    file_put(f);
+    return err;
 }
 
 int64_t sys_ftruncate(int fd, int64_t size)
@@ -671,7 +714,7 @@ int64_t sys_flock(int fd, int operation)
     int64_t err = fd_get_io(fd, &f);
     if (err)
         return err;
-    err = f->inode ? locks_flock(f, operation) : -EBADF;
+    err = locks_flock(f, operation);
     file_put(f);
     return err;
 }
@@ -682,8 +725,8 @@ int64_t sys_fadvise64(int fd, int64_t off, int64_t size, int advice)
     int64_t err = fd_get_io(fd, &f);
     if (err)
         return err;
-    err = f->inode ? (size < 0 || advice < 0 || advice > 5 ? -EINVAL : 0) : -ESPIPE;
-    if (err == 0 && advice == POSIX_FADV_DONTNEED && f->inode->pages && off >= 0)
+    err = file_type(f) == S_IFIFO ? -ESPIPE : size < 0 || advice < 0 || advice > POSIX_FADV_NOREUSE ? -EINVAL : 0;
+    if (err == 0 && advice == POSIX_FADV_DONTNEED && f->inode && f->inode->pages && off >= 0)
         pagecache_forget(f->inode->pages, (uint64_t)off, size ? (uint64_t)size : f->inode->pages->size);
     file_put(f);
     return err;
@@ -806,6 +849,18 @@ static int copy_range_check(const struct file *from, const struct file *to, unsi
     return to->flags & O_APPEND ? -EBADF : 0;
 }
 
+/* Neither range may wrap around: -EOVERFLOW. */
+static int copy_range_bounds(struct file *from, uaddr_t from_off, struct file *to, uaddr_t to_off, uint64_t size)
+{
+    uint64_t from_pos, to_pos, end;
+    int err = offset_begin(from, from_off, &from_pos);
+    if (err == 0)
+        err = offset_begin(to, to_off, &to_pos);
+    if (err)
+        return err;
+    return __builtin_add_overflow(from_pos, size, &end) || __builtin_add_overflow(to_pos, size, &end) ? -EOVERFLOW : 0;
+}
+
 /* What the copy itself adds to the source is not copied. */
 static uint64_t copy_range_size(struct file *from, uaddr_t from_off, uint64_t size)
 {
@@ -827,6 +882,8 @@ int64_t sys_copy_file_range(int from_fd, uaddr_t from_off, int to_fd, uaddr_t to
     n = fd_get_io(to_fd, &to);
     if (n == 0) {
         n = copy_range_check(from, to, flags);
+        if (n == 0)
+            n = copy_range_bounds(from, from_off, to, to_off, size);
         if (n == 0)
             n = file_to_file(from, from_off, to, to_off, copy_range_size(from, from_off, size));
         file_put(to);

@@ -194,7 +194,9 @@ static int type_mount(const char *type, const char *data, struct superblock **sb
 static unsigned mount_bits(uint64_t flags)
 {
     return (flags & MS_RDONLY ? MOUNT_READ_ONLY : 0) | (flags & MS_NOEXEC ? MOUNT_NOEXEC : 0) |
-           (flags & MS_NOSUID ? MOUNT_NOSUID : 0) | (flags & MS_NODEV ? MOUNT_NODEV : 0);
+           (flags & MS_NOSUID ? MOUNT_NOSUID : 0) | (flags & MS_NODEV ? MOUNT_NODEV : 0) |
+           (flags & MS_NOATIME ? MOUNT_NOATIME : 0) | (flags & MS_NODIRATIME ? MOUNT_NODIRATIME : 0) |
+           (flags & MS_STRICTATIME ? MOUNT_STRICTATIME : 0) | (flags & MS_NOSYMFOLLOW ? MOUNT_NOSYMFOLLOW : 0);
 }
 
 static int bind(const struct path *at, uaddr_t source, uint64_t flags)

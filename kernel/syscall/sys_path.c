@@ -3,6 +3,7 @@
 #include <asm/stat.h>
 #include <asm/statfs.h>
 #include <linux/capability.h>
+#include <linux/magic.h>
 #include <linux/stat.h>
 #include <linux/time_types.h>
 #include <linux/utime.h>
@@ -121,12 +122,21 @@ static bool is_empty_name(uaddr_t name)
     return copy_from_user(&c, name, 1) == 0 && c == 0;
 }
 
+static int64_t stat_cwd(struct stat_result *r)
+{
+    struct path cwd;
+    fs_context_cwd(thread_current()->fs, &cwd);
+    int64_t err = stat_path(&cwd, r);
+    path_put(&cwd);
+    return err;
+}
+
 static int64_t stat_at(int dir, uaddr_t name, unsigned flags, struct stat_result *r)
 {
-    if (flags & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH))
+    if (flags & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE))
         return -EINVAL;
-    if ((flags & AT_EMPTY_PATH) && dir != AT_FDCWD && is_empty_name(name))
-        return stat_fd(dir, r);
+    if ((flags & AT_EMPTY_PATH) && (!name || is_empty_name(name))) /* since Linux 6.11 NULL is as good as "" */
+        return dir == AT_FDCWD ? stat_cwd(r) : stat_fd(dir, r);
     return on_path(dir, name, at_walk_flags(flags), stat_path, r);
 }
 
@@ -172,7 +182,7 @@ int64_t sys_statx(int dir, uaddr_t name, unsigned flags, unsigned mask, uaddr_t 
     struct stat_result r = {0};
     if (mask & STATX__RESERVED || (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE)
         return -EINVAL;
-    int64_t err = stat_at(dir, name, flags & ~(unsigned)AT_STATX_SYNC_TYPE, &r);
+    int64_t err = stat_at(dir, name, flags, &r);
     if (err)
         return err;
     const struct stat *st = &r.st;
@@ -193,7 +203,8 @@ static int64_t access_path(struct path *p, void *arg)
 {
     unsigned want = *(unsigned *)arg;
     struct inode *inode = path_inode(p);
-    if ((want & 2) && (mount_flags(p->mount) & MOUNT_READ_ONLY) && !S_ISCHR(inode->mode) && !S_ISFIFO(inode->mode))
+    bool is_kept = S_ISREG(inode->mode) || S_ISDIR(inode->mode) || S_ISLNK(inode->mode); /* not a device or its like */
+    if ((want & 2) && is_kept && (mount_flags(p->mount) & MOUNT_READ_ONLY))
         return -EROFS;
     return want ? vfs_access(inode, want) : 0;
 }
@@ -665,16 +676,41 @@ int64_t sys_umask(unsigned mask)
     return fs_context_set_umask(thread_current()->fs, mask);
 }
 
+enum { ST_VALID = 0x20, ST_RELATIME = 0x1000 }; /* of f_flags; in no uapi header, as the rest */
+
+static unsigned statfs_flags(unsigned mount_bits)
+{
+    static const struct {
+        unsigned bit, st;
+    } table[] = {{MOUNT_READ_ONLY, 1}, {MOUNT_NOSUID, 2}, {MOUNT_NODEV, 4}, {MOUNT_NOEXEC, 8}, {MOUNT_NOATIME, 0x400},
+                 {MOUNT_NODIRATIME, 0x800}, {MOUNT_NOSYMFOLLOW, 0x2000}};
+    unsigned flags = ST_VALID | (mount_bits & (MOUNT_NOATIME | MOUNT_STRICTATIME) ? 0 : ST_RELATIME);
+    for (size_t i = 0; i < ARRAY_COUNT(table); i++)
+        flags |= mount_bits & table[i].bit ? table[i].st : 0;
+    return flags;
+}
+
+static int64_t statfs_out(const struct statfs_info *info, unsigned flags, uaddr_t buf)
+{
+    struct statfs s = {
+        .f_type = (long)info->type, .f_bsize = (long)info->block_size, .f_blocks = (long)info->blocks, .f_bfree = (long)info->free,
+        .f_bavail = (long)info->available, .f_files = (long)info->files, .f_ffree = (long)info->files_free,
+        .f_namelen = (long)info->name_max, .f_frsize = (long)info->block_size, .f_flags = flags,
+    };
+    return copy_to_user(buf, &s, sizeof(s));
+}
+
+static int statfs_info_get(struct superblock *sb, struct statfs_info *info)
+{
+    *info = (struct statfs_info){.block_size = PAGE_SIZE, .name_max = 255};
+    return sb->ops && sb->ops->statfs ? sb->ops->statfs(sb, info) : 0;
+}
+
 static int64_t statfs_sb(struct superblock *sb, unsigned mount_bits, uaddr_t buf)
 {
-    struct statfs_info info = {.block_size = PAGE_SIZE, .name_max = 255};
-    int err = sb && sb->ops && sb->ops->statfs ? sb->ops->statfs(sb, &info) : 0;
-    struct statfs s = {
-        .f_type = (long)info.type, .f_bsize = (long)info.block_size, .f_blocks = (long)info.blocks, .f_bfree = (long)info.free,
-        .f_bavail = (long)info.available, .f_files = (long)info.files, .f_ffree = (long)info.files_free,
-        .f_namelen = (long)info.name_max, .f_frsize = (long)info.block_size, .f_flags = mount_bits & MOUNT_READ_ONLY ? 1 : 0,
-    };
-    return err ? err : copy_to_user(buf, &s, sizeof(s));
+    struct statfs_info info;
+    int err = statfs_info_get(sb, &info);
+    return err ? err : statfs_out(&info, statfs_flags(mount_bits), buf);
 }
 
 static int64_t statfs_path(struct path *p, void *arg)
@@ -687,15 +723,44 @@ int64_t sys_statfs(uaddr_t name, uaddr_t buf)
     return on_path(AT_FDCWD, name, WALK_FOLLOW, statfs_path, &buf);
 }
 
+/* Of pipes, sockets and the others that no file system of ours has. */
+static int64_t statfs_anonymous(const struct file *f, uaddr_t buf)
+{
+    const unsigned type = file_type(f);
+    const struct statfs_info info = {
+        .type = type == S_IFIFO ? PIPEFS_MAGIC : type == S_IFSOCK ? SOCKFS_MAGIC : ANON_INODE_FS_MAGIC,
+        .block_size = PAGE_SIZE, .name_max = 255,
+    };
+    return statfs_out(&info, ST_VALID, buf);
+}
+
 int64_t sys_fstatfs(int fd, uaddr_t buf)
 {
     struct file *f;
     int64_t err = fd_get(thread_current()->files, fd, &f);
     if (err)
         return err;
-    err = f->path.mount ? statfs_path(&f->path, &buf) : statfs_sb(NULL, 0, buf);
+    err = f->path.mount ? statfs_sb(f->inode->sb, mount_flags(f->path.mount), buf) : statfs_anonymous(f, buf);
     file_put(f);
     return err;
+}
+
+struct ustat {
+    int32_t free, unused;
+    uint64_t free_inodes;
+    char name[6], pack[6];
+};
+
+int64_t sys_ustat(uint64_t dev, uaddr_t buf)
+{
+    struct path root;
+    struct statfs_info info;
+    if (!mount_find_dev((uint32_t)dev, &root))
+        return -EINVAL;
+    int64_t err = statfs_info_get(mount_superblock(root.mount), &info);
+    path_put(&root);
+    struct ustat u = {.free = (int32_t)info.free, .free_inodes = info.files_free};
+    return err ? err : copy_to_user(buf, &u, sizeof(u));
 }
 
 /* ---- extended attributes ------------------------------------------------------------------------------------------------------ */

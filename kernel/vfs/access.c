@@ -148,12 +148,14 @@ int inode_privileges_drop(struct inode *inode)
     return attr_apply(inode, &attr);
 }
 
-/* At most once a day for a file that does not change, so that reading costs no write. */
+/* At most once a day for a file that does not change, so that reading costs no write ("relatime"). */
 void inode_accessed(struct inode *inode, const struct mount *mount, unsigned file_flags)
 {
+    const unsigned flags = mount ? mount_flags(mount) : 0;
     ns_t now = clock_realtime();
     bool is_newer = inode->atime > inode->mtime && inode->atime > inode->ctime && now - inode->atime < 24 * 3600 * NS_PER_S;
-    if (is_newer || (file_flags & O_NOATIME) || (mount && (mount_flags(mount) & MOUNT_READ_ONLY)))
+    if ((is_newer && !(flags & MOUNT_STRICTATIME)) || (file_flags & O_NOATIME) || (flags & (MOUNT_READ_ONLY | MOUNT_NOATIME)) ||
+        ((flags & MOUNT_NODIRATIME) && S_ISDIR(inode->mode)))
         return;
     inode->atime = now;
 }
@@ -214,10 +216,9 @@ int vfs_fallocate(struct file *f, int mode, int64_t off, int64_t size)
         return -EOPNOTSUPP;
     if (!(f->mode & FMODE_WRITE))
         return -EBADF;
-    if (!f->inode || S_ISFIFO(f->inode->mode))
-        return -ESPIPE;
-    if (!S_ISREG(f->inode->mode))
-        return S_ISDIR(f->inode->mode) ? -EISDIR : -ENODEV;
+    unsigned type = file_type(f);
+    if (type != S_IFREG || !f->inode)
+        return type == S_IFIFO ? -ESPIPE : type == S_IFDIR ? -EISDIR : -ENODEV;
     if (off + (uint64_t)size > INT64_MAX)
         return -EFBIG;
     int err = mode & FALLOC_FL_KEEP_SIZE ? 0 : size_check((uint64_t)off + (uint64_t)size);

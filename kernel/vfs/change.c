@@ -124,6 +124,8 @@ static int link_check(struct path_parent *parent, const struct path *from)
     int err = absent_check(parent);
     if (err)
         return err;
+    if (mount_flags(parent->dir.mount) & MOUNT_READ_ONLY)
+        return -EROFS;
     if (parent->dir.mount != from->mount)
         return -EXDEV;
     err = names_may_add(parent);

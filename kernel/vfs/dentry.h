@@ -32,6 +32,7 @@ struct mount {
     struct mount *parent;    /* NULL for the first */
     struct dentry *at;       /* in parent */
     unsigned flags;
+    int32_t writers;         /* files open for writing; atomic */
     int id;
     struct list node;
     struct mount *below;     /* what was mounted at the same place before */

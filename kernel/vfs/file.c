@@ -3,7 +3,9 @@
 #include "vfs/file.h"
 #include <linux/eventpoll.h>
 #include <linux/fcntl.h>
+#include <linux/stat.h>
 #include "heap/heap.h"
+#include "vfs/dentry.h"
 #include "vfs/device.h"
 #include "vfs/inode.h"
 #include "vfs/locks.h"
@@ -39,11 +41,30 @@ void file_get(struct file *f)
     ref_get(&f->ref);
 }
 
+int file_writer_begin(struct file *f)
+{
+    int err = inode_write_begin(f->inode);
+    if (err)
+        return err;
+    f->mode |= FMODE_WRITER;
+    __atomic_fetch_add(&f->path.mount->writers, 1, __ATOMIC_RELAXED);
+    return 0;
+}
+
+void file_writer_end(struct file *f)
+{
+    if (!(f->mode & FMODE_WRITER))
+        return;
+    f->mode &= ~(unsigned)FMODE_WRITER;
+    inode_write_end(f->inode);
+    __atomic_fetch_sub(&f->path.mount->writers, 1, __ATOMIC_RELAXED);
+}
+
 /* What every file holds, opened or not. */
 static void file_free(struct file *f)
 {
-    if (f->mode & FMODE_WRITER)
-        inode_write_end(f->inode);
+    file_writer_end(f);
+    locks_free(f->locks);
     inode_put(f->inode);
     if (f->path.dentry)
         path_put(&f->path);
@@ -67,6 +88,11 @@ void file_put(struct file *f)
     if (f->ops->release)
         f->ops->release(f);
     file_free(f);
+}
+
+unsigned file_type(const struct file *f)
+{
+    return (f->inode ? f->inode->mode : f->ops->stat_mode) & S_IFMT;
 }
 
 uint32_t file_poll(struct file *f, struct waiter *waiter)

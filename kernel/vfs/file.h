@@ -57,18 +57,20 @@ struct file {
     int32_t owner;         /* F_SETOWN; atomic */
     uint64_t pos;
     struct mutex pos_lock; /* read(2), write(2), lseek(2), getdents64(2) */
+    struct file_locks *locks; /* vfs/locks.c, of a file without an inode */
     struct spinlock lock;  /* guards what follows */
     struct list watchers;  /* epoll items, see ipc/epoll */
     bool was_watched;      /* ever; written by who holds a reference */
     struct vm_owner vm_owner; /* mappings hold the file through it */
 };
 enum { FMODE_READ = 1, FMODE_WRITE = 2, FMODE_SEEK = 4, FMODE_PATH = 8, FMODE_STREAM = 16,
-       FMODE_WRITER = 32 /* counted in inode->writers */ };
+       FMODE_WRITER = 32 /* counted in inode->writers and mount->writers */ };
 
 /* A file of a kind without a path: ops, data and O_* flags. The caller's reference. */
 nodiscard int file_create(const struct file_ops *ops, void *data, unsigned flags, struct file **f);
 void file_get(struct file *f);
 void file_put(struct file *f);
+unsigned file_type(const struct file *f); /* S_IF*; 0: what has none, as an eventfd */
 uint32_t file_poll(struct file *f, struct waiter *waiter); /* with the defaults above */
 static inline bool file_is_nonblock(const struct file *f)
 {

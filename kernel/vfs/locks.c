@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Advisory locks. One list an inode; an owner is an open file (flock, OFD) or a descriptor table (POSIX). One lock for all
- * lists: file locks are taken rarely.
+ * Advisory locks. One list an inode, or an open file that has none (a pipe's end, a socket); an owner is an open file (flock,
+ * OFD) or a descriptor table (POSIX). One lock for all lists: file locks are taken rarely.
  */
 #include "vfs/locks.h"
 #include <linux/fcntl.h>
@@ -42,17 +42,23 @@ void locks_free(struct file_locks *locks)
     heap_free(locks);
 }
 
-/* Under lock_all. */
-static struct file_locks *locks_of(struct inode *inode)
+static struct file_locks **locks_place(struct file *f)
 {
-    if (!inode->locks) {
-        inode->locks = heap_zalloc(sizeof(*inode->locks));
-        if (inode->locks) {
-            list_init(&inode->locks->held);
-            waitq_init(&inode->locks->waiters);
+    return f->inode ? &f->inode->locks : &f->locks;
+}
+
+/* Under lock_all. NULL: no memory. */
+static struct file_locks *locks_of(struct file *f)
+{
+    struct file_locks **place = locks_place(f);
+    if (!*place) {
+        *place = heap_zalloc(sizeof(**place));
+        if (*place) {
+            list_init(&(*place)->held);
+            waitq_init(&(*place)->waiters);
         }
     }
-    return inode->locks;
+    return *place;
 }
 
 static struct file_lock *conflict_find(struct file_locks *locks, const struct file_lock *want)
@@ -152,12 +158,12 @@ static int lock_wait(struct file_locks *locks, const struct file_lock *want, con
     return err;
 }
 
-static int lock_take(struct inode *inode, const struct file_lock *want, bool waits_for_it)
+static int lock_take(struct file *f, const struct file_lock *want, bool waits_for_it)
 {
     const struct file_lock *conflict;
     int err = 0;
     spin_lock(&lock_all);
-    struct file_locks *locks = locks_of(inode);
+    struct file_locks *locks = locks_of(f);
     if (!locks)
         err = -ENOLCK;
     else if (want->kind == LOCK_KIND_FLOCK) /* given back first: flock(2) does not convert in one step */
@@ -172,24 +178,24 @@ static int lock_take(struct inode *inode, const struct file_lock *want, bool wai
     return err == -EINTR ? -ERESTARTSYS : err;
 }
 
-static int lock_drop(struct inode *inode, enum lock_kind kind, const void *owner, uint64_t start, uint64_t end)
+static int lock_drop(struct file *f, enum lock_kind kind, const void *owner, uint64_t start, uint64_t end)
 {
     int err = 0;
     spin_lock(&lock_all);
-    if (inode->locks)
-        err = range_clear(inode->locks, kind, owner, start, end);
+    if (*locks_place(f))
+        err = range_clear(*locks_place(f), kind, owner, start, end);
     spin_unlock(&lock_all);
     return err;
 }
 
 /* Does the file hold this very lock already? */
-static bool flock_is_held(struct inode *inode, const struct file_lock *want)
+static bool flock_is_held(struct file *f, const struct file_lock *want)
 {
     struct file_lock *l;
     bool is_held = false;
     spin_lock(&lock_all);
-    if (inode->locks) {
-        list_for_each (l, &inode->locks->held, node) {
+    if (*locks_place(f)) {
+        list_for_each (l, &(*locks_place(f))->held, node) {
             if (l->kind == LOCK_KIND_FLOCK && l->owner == want->owner && l->is_exclusive == want->is_exclusive)
                 is_held = true;
         }
@@ -201,9 +207,11 @@ static bool flock_is_held(struct inode *inode, const struct file_lock *want)
 int locks_flock(struct file *f, int operation)
 {
     struct file_lock want = {.kind = LOCK_KIND_FLOCK, .owner = f, .end = UINT64_MAX, .pid = process_current()->pid};
+    if (operation & LOCK_MAND)
+        return 0; /* was once something else; Linux takes it and does nothing */
     switch (operation & ~LOCK_NB) {
     case LOCK_UN:
-        return lock_drop(f->inode, LOCK_KIND_FLOCK, f, 0, UINT64_MAX);
+        return lock_drop(f, LOCK_KIND_FLOCK, f, 0, UINT64_MAX);
     case LOCK_EX:
         want.is_exclusive = true;
         break;
@@ -212,14 +220,14 @@ int locks_flock(struct file *f, int operation)
     default:
         return -EINVAL;
     }
-    return flock_is_held(f->inode, &want) ? 0 : lock_take(f->inode, &want, !(operation & LOCK_NB));
+    return flock_is_held(f, &want) ? 0 : lock_take(f, &want, !(operation & LOCK_NB));
 }
 
 static int64_t range_base(const struct file *f, int whence)
 {
     if (whence == SEEK_CUR)
         return (int64_t)f->pos;
-    if (whence == SEEK_SET)
+    if (whence == SEEK_SET || !f->inode)
         return 0;
     if (f->inode->ops->refresh)
         f->inode->ops->refresh(f->inode);
@@ -248,10 +256,10 @@ static int range_of(const struct file *f, const struct flock *lk, uint64_t *star
     return 0;
 }
 
-static void lock_report(struct inode *inode, const struct file_lock *want, struct flock *lk)
+static void lock_report(struct file *f, const struct file_lock *want, struct flock *lk)
 {
     spin_lock(&lock_all);
-    struct file_locks *locks = locks_of(inode);
+    struct file_locks *locks = locks_of(f);
     struct file_lock *l = locks ? conflict_find(locks, want) : NULL;
     lk->l_type = F_UNLCK;
     if (l) {
@@ -281,7 +289,7 @@ int locks_fcntl(struct file *f, unsigned cmd, struct flock *lk)
         .kind = LOCK_KIND_RANGE, .owner = is_ofd ? (const void *)f : thread_current()->files,
         .is_exclusive = lk->l_type == F_WRLCK, .pid = is_ofd ? -1 : process_current()->pid,
     };
-    if (!f->inode || (is_ofd && lk->l_pid != 0))
+    if (is_ofd && lk->l_pid != 0)
         return -EINVAL;
     int err = range_of(f, lk, &want.start, &want.end);
     if (err == 0)
@@ -289,19 +297,19 @@ int locks_fcntl(struct file *f, unsigned cmd, struct flock *lk)
     if (err)
         return err;
     if (cmd == F_GETLK || cmd == F_OFD_GETLK) {
-        lock_report(f->inode, &want, lk);
+        lock_report(f, &want, lk);
         return 0;
     }
     if (lk->l_type == F_UNLCK)
-        return lock_drop(f->inode, LOCK_KIND_RANGE, want.owner, want.start, want.end);
-    return lock_take(f->inode, &want, cmd == F_SETLKW || cmd == F_OFD_SETLKW);
+        return lock_drop(f, LOCK_KIND_RANGE, want.owner, want.start, want.end);
+    return lock_take(f, &want, cmd == F_SETLKW || cmd == F_OFD_SETLKW);
 }
 
 static void release_owner(struct file *f, enum lock_kind kind, const void *owner)
 {
-    if (!f->inode || !f->inode->locks)
+    if (!*locks_place(f))
         return;
-    int err = lock_drop(f->inode, kind, owner, 0, UINT64_MAX);
+    int err = lock_drop(f, kind, owner, 0, UINT64_MAX);
     (void)err; /* dropping all makes none */
 }
 

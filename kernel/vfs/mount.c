@@ -105,13 +105,13 @@ int mount_remove(const struct path *at, unsigned umount_flags)
     return err;
 }
 
-bool mount_find(const struct superblock *sb, struct path *root)
+static bool find(const struct superblock *sb, uint64_t dev, struct path *root)
 {
     struct mount *m;
     bool is_found = false;
     spin_lock(&mount_lock);
     list_for_each (m, &mounts, node) {
-        if (m->sb == sb && m->root->inode == sb->root) {
+        if (sb ? m->sb == sb && m->root->inode == sb->root : m->sb->dev == dev) {
             *root = (struct path){m, m->root};
             path_get(root);
             is_found = true;
@@ -122,10 +122,22 @@ bool mount_find(const struct superblock *sb, struct path *root)
     return is_found;
 }
 
+bool mount_find(const struct superblock *sb, struct path *root)
+{
+    return find(sb, 0, root);
+}
+
+bool mount_find_dev(uint64_t dev, struct path *root)
+{
+    return find(NULL, dev, root);
+}
+
 int mount_set_flags(const struct path *at, unsigned flags)
 {
     if (at->dentry != at->mount->root)
         return -EINVAL;
+    if ((flags & MOUNT_READ_ONLY) && __atomic_load_n(&at->mount->writers, __ATOMIC_RELAXED) > 0)
+        return -EBUSY;
     __atomic_store_n(&at->mount->flags, flags, __ATOMIC_RELAXED);
     return 0;
 }
@@ -142,13 +154,15 @@ struct superblock *mount_superblock(const struct mount *m)
 
 static size_t mount_line(const struct mount *m, bool as_mountinfo, char *line, size_t size)
 {
-    char where[PATH_MAX / 4], options[64];
+    char where[PATH_MAX / 4], options[96];
     struct path p = {(struct mount *)(uintptr_t)m, m->root};
     if (path_name(&p, where, sizeof(where)) < 0)
         str_copy(where, "/", sizeof(where));
     unsigned flags = mount_flags(m);
-    format(options, sizeof(options), "%s%s%s%s", flags & MOUNT_READ_ONLY ? "ro" : "rw", flags & MOUNT_NOSUID ? ",nosuid" : "",
-           flags & MOUNT_NODEV ? ",nodev" : "", flags & MOUNT_NOEXEC ? ",noexec" : "");
+    format(options, sizeof(options), "%s%s%s%s%s%s%s", flags & MOUNT_READ_ONLY ? "ro" : "rw", flags & MOUNT_NOSUID ? ",nosuid" : "",
+           flags & MOUNT_NODEV ? ",nodev" : "", flags & MOUNT_NOEXEC ? ",noexec" : "",
+           flags & MOUNT_NOATIME ? ",noatime" : flags & MOUNT_STRICTATIME ? "" : ",relatime",
+           flags & MOUNT_NODIRATIME ? ",nodiratime" : "", flags & MOUNT_NOSYMFOLLOW ? ",nosymfollow" : "");
     if (!as_mountinfo)
         return (size_t)format(line, size, "%s %s %s %s 0 0\n", m->source, where, m->sb->type, options);
     return (size_t)format(line, size, "%d %d 0:%llu / %s %s - %s %s %s\n", m->id, m->parent ? m->parent->id : 1,

@@ -4,7 +4,8 @@
 #include "vfs/inode.h"
 #include "vfs/path.h"
 
-enum { MOUNT_READ_ONLY = 1, MOUNT_NOEXEC = 2, MOUNT_NOSUID = 4, MOUNT_NODEV = 8 };
+enum { MOUNT_READ_ONLY = 1, MOUNT_NOEXEC = 2, MOUNT_NOSUID = 4, MOUNT_NODEV = 8, MOUNT_NOATIME = 16, MOUNT_NODIRATIME = 32,
+       MOUNT_STRICTATIME = 64, MOUNT_NOSYMFOLLOW = 128 };
 
 /* The first: makes the root. Takes the caller's reference of sb; source and options are for /proc/mounts. */
 nodiscard int mount_root(struct superblock *sb, const char *source, unsigned flags, struct path *root);
@@ -13,10 +14,12 @@ nodiscard int mount_bind(const struct path *at, const struct path *from, unsigne
 nodiscard int mount_remove(const struct path *at, unsigned umount_flags);
 /* Some mount of sb, at its root: referenced; false: it is mounted nowhere. */
 nodiscard bool mount_find(const struct superblock *sb, struct path *root);
-/* MOUNT_* of what `at` is the root of; -EINVAL: it is none. */
+/* MOUNT_* of what `at` is the root of; -EINVAL: it is none, -EBUSY: files are open for writing there. */
 nodiscard int mount_set_flags(const struct path *at, unsigned flags);
 unsigned mount_flags(const struct mount *m);
 struct superblock *mount_superblock(const struct mount *m);
+/* What is mounted and has this st_dev: referenced; false: nothing. */
+nodiscard bool mount_find_dev(uint64_t dev, struct path *root);
 /* Lines of /proc/self/mounts or mountinfo into buf; the size of the whole text. */
 size_t mount_list(char *buf, size_t size, bool as_mountinfo);
 void vfs_sync_all(void);

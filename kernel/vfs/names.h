@@ -20,6 +20,9 @@ struct dentry *names_entry(struct path_parent *parent); /* referenced; NULL: non
 nodiscard int names_make(struct path_parent *parent, uint32_t mode, uint64_t rdev, struct dentry **result);
 nodiscard int names_may_add(const struct path_parent *parent); /* -EROFS, -ENOENT (removed directory), -EACCES */
 nodiscard int vfs_check_sticky(const struct inode *dir, const struct inode *inode);
+/* f is one of its inode's and its mount's writers: -ETXTBSY. file_writer_end: harmless if it is none. */
+nodiscard int file_writer_begin(struct file *f);
+void file_writer_end(struct file *f);
 void file_put_unopened(struct file *f); /* its kind's open failed: no release */
 
 nodiscard int vfs_unlink(const struct path *start, const char *name, bool is_dir);

@@ -52,11 +52,8 @@ static int write_begin(struct inode *inode, struct file *f)
 {
     if (!S_ISREG(inode->mode) || !(f->mode & FMODE_WRITE))
         return 0;
-    int err = inode_write_begin(inode);
-    if (err)
-        return err;
-    f->mode |= FMODE_WRITER;
-    return inode->ops->make_writable ? inode->ops->make_writable(inode) : 0;
+    int err = file_writer_begin(f);
+    return err ? err : inode->ops->make_writable ? inode->ops->make_writable(inode) : 0;
 }
 
 static int file_of(const struct path *path, unsigned flags, struct file **result)
@@ -146,9 +143,12 @@ struct dentry *names_entry(struct path_parent *parent)
 int names_make(struct path_parent *parent, uint32_t mode, uint64_t rdev, struct dentry **result)
 {
     struct inode *dir = path_inode(&parent->dir), *inode;
+    bool is_whiteout = S_ISCHR(mode) && rdev == 0;
     int err = names_may_add(parent);
     if (err)
         return err;
+    if ((S_ISCHR(mode) || S_ISBLK(mode)) && !is_whiteout && !capable(CAP_MKNOD))
+        return -EPERM;
     if (!dir->ops->create)
         return -EPERM;
     mode &= ~fs_context_umask(thread_current()->fs) | S_IFMT;
@@ -197,9 +197,6 @@ int vfs_mkdir(const struct path *start, const char *name, unsigned mode)
 
 int vfs_mknod(const struct path *start, const char *name, unsigned mode, uint64_t rdev, struct inode **made)
 {
-    bool is_whiteout = S_ISCHR(mode) && rdev == 0;
-    if ((S_ISCHR(mode) || S_ISBLK(mode)) && !is_whiteout && !capable(CAP_MKNOD))
-        return -EPERM;
     return make_special(start, name, mode, rdev, made);
 }
 
@@ -434,9 +431,7 @@ int vfs_open_unnamed(const char *label, uint32_t seals, struct file **f)
     dentry_unlink(path.dentry);
     err = file_of(&path, O_RDWR | O_LARGEFILE, f);
     dentry_put(path.dentry);
-    if (err == 0) { /* it may be run while it is open, as in Linux */
-        inode_write_end((*f)->inode);
-        (*f)->mode &= ~(unsigned)FMODE_WRITER;
-    }
+    if (err == 0)
+        file_writer_end(*f); /* it may be run while it is open, as in Linux */
     return err;
 }

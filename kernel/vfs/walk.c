@@ -124,7 +124,7 @@ static int magic_link_follow(struct walk *w, struct inode *link)
 static int link_follow(struct walk *w, struct path *link, const char *rest)
 {
     struct inode *inode = path_inode(link);
-    if (++w->symlinks > SYMLINKS_MAX || w->flags & WALK_NO_SYMLINKS)
+    if (++w->symlinks > SYMLINKS_MAX || w->flags & WALK_NO_SYMLINKS || mount_flags(link->mount) & MOUNT_NOSYMFOLLOW)
         return -ELOOP;
     inode_accessed(inode, link->mount, 0);
     if (inode->ops->magic_link)
