@@ -288,9 +288,13 @@ static int map_locked(struct vmspace *vm, const struct vm_map_request *req, uint
         .pages = req->pages, .offset = req->offset, .owner = req->owner, .name = req->name, .is_locked = vm->locks_new,
     };
     struct area *a;
+    if (shape.owner) /* what is mapped again must not lose its last mapping in between */
+        shape.owner->ops->get(shape.owner);
     err = shape.is_shared ? shared_replace(vm, &shape, !req->is_fixed) : content_claim(vm, shape.start, shape.end);
     if (err == 0)
         err = area_insert(vm, &shape, &a);
+    if (shape.owner)
+        shape.owner->ops->put(shape.owner);
     if (err == 0 && a->pages)
         ghost_revive(vm, a);
     if (err == 0 && (a->prot & VM_EXEC) && a->owner && !a->trampolines)
@@ -366,12 +370,13 @@ static int private_protect(struct vmspace *vm, const struct area *a, unsigned pr
     return err ? err : protect_range(a->start, a->end, prot);
 }
 
+/* Up to the first hole, as Linux. */
 static int protect_locked(struct vmspace *vm, uaddr_t start, uaddr_t end, unsigned prot)
 {
-    if (!is_covered(vm, start, end))
-        return -ENOMEM;
+    uaddr_t covered = start;
     int err = area_isolate(vm, start, end);
-    for (struct area *a = area_find(vm, start); a && a->start < end && err == 0; a = area_next(a)) {
+    for (struct area *a = area_find(vm, start); a && a->start < end && a->start <= covered && err == 0; a = area_next(a)) {
+        covered = a->end;
         if (a->no_write && (prot & VM_WRITE)) {
             err = -EACCES;
             break;
@@ -387,7 +392,7 @@ static int protect_locked(struct vmspace *vm, uaddr_t start, uaddr_t end, unsign
     struct area *first = area_find(vm, start);
     if (err == 0 && first)
         merge(vm, first);
-    return err;
+    return err == 0 && covered < end ? -ENOMEM : err;
 }
 
 int vm_protect(struct vmspace *vm, uaddr_t addr, uint64_t size, unsigned prot)
@@ -401,6 +406,23 @@ int vm_protect(struct vmspace *vm, uaddr_t addr, uint64_t size, unsigned prot)
         return -ENOMEM;
     mutex_lock(&vm->lock);
     err = protect_locked(vm, addr, addr + size, prot);
+    mutex_unlock(&vm->lock);
+    return err;
+}
+
+int vm_protect_growing(struct vmspace *vm, uaddr_t addr, uint64_t size, unsigned prot, bool up)
+{
+    if (addr & PAGE_MASK)
+        return -EINVAL;
+    if (size == 0)
+        return 0;
+    if (range_check(addr, &size))
+        return -ENOMEM;
+    mutex_lock(&vm->lock);
+    struct area *a = area_at_or_after(vm, addr);
+    int err = !a || a->start >= addr + size ? -ENOMEM : up || !a->is_stack ? -EINVAL : 0;
+    if (err == 0)
+        err = protect_locked(vm, a->start, addr + size, prot);
     mutex_unlock(&vm->lock);
     return err;
 }

@@ -68,6 +68,8 @@ struct vm_owner {
 nodiscard int vm_map(struct vmspace *vm, const struct vm_map_request *req, uaddr_t *at);
 nodiscard int vm_unmap(struct vmspace *vm, uaddr_t addr, uint64_t size);
 nodiscard int vm_protect(struct vmspace *vm, uaddr_t addr, uint64_t size, unsigned prot);
+/* PROT_GROWSDOWN: from where the stack begins that holds addr. No area grows up: -EINVAL, as for one that does not grow. */
+nodiscard int vm_protect_growing(struct vmspace *vm, uaddr_t addr, uint64_t size, unsigned prot, bool up);
 nodiscard int vm_remap(struct vmspace *vm, uaddr_t old, uint64_t old_size, uint64_t new_size,
                        unsigned flags, uaddr_t new_addr, uaddr_t *at);
 nodiscard int vm_advise(struct vmspace *vm, uaddr_t addr, uint64_t size, int advice);

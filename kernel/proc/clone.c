@@ -14,9 +14,24 @@
     (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |  \
      CLONE_NEWNET)
 
+/* What a new namespace cannot go together with: the cause that Linux names before it asks for the right to make one. */
+static int namespaces_check(uint64_t flags)
+{
+    if ((flags & CLONE_FS) && (flags & (CLONE_NEWNS | CLONE_NEWUSER)))
+        return -EINVAL;
+    if ((flags & CLONE_NEWIPC) && (flags & CLONE_SYSVSEM))
+        return -EINVAL;
+    if ((flags & (CLONE_NEWPID | CLONE_NEWUSER)) && (flags & (CLONE_THREAD | CLONE_PARENT)))
+        return -EINVAL;
+    return flags & (CLONE_NAMESPACES | CLONE_NEWTIME) ? -EPERM : 0; /* one set of namespaces, made outside */
+}
+
 static int clone_check(const struct clone_request *req)
 {
     uint64_t flags = req->flags;
+    int err = namespaces_check(flags);
+    if (err == -EINVAL)
+        return err;
     if ((flags & CLONE_THREAD) && !(flags & CLONE_SIGHAND))
         return -EINVAL;
     if ((flags & CLONE_SIGHAND) && !(flags & CLONE_VM))
@@ -29,8 +44,10 @@ static int clone_check(const struct clone_request *req)
         return -EINVAL;
     if (flags & CLONE_INTO_CGROUP)
         return -EOPNOTSUPP;
-    if (flags & (CLONE_NAMESPACES | CLONE_NEWTIME))
-        return -EPERM; /* one set of namespaces, made outside */
+    if (err)
+        return err;
+    if (req->tid && !capable(CAP_SYS_ADMIN) && !capable(CAP_CHECKPOINT_RESTORE))
+        return -EPERM;
     uint64_t limit = process_limit(process_current(), RLIMIT_NPROC);
     if (__atomic_load_n(&thread_count, __ATOMIC_RELAXED) >= limit && !capable(CAP_SYS_RESOURCE))
         return -EAGAIN;
@@ -166,11 +183,12 @@ static int copy_actions(struct process *child, struct process *parent, uint64_t 
 /* ---- threads
  * ---------------------------------------------------------------------------------------- */
 
-static int tid_reserve(struct thread *t)
+static int tid_reserve(struct thread *t, int32_t wanted)
 {
     spin_lock(&process_tree_lock);
-    int32_t tid = pid_alloc();
+    int32_t tid = wanted ? pid_take(wanted) : pid_alloc();
     spin_unlock(&process_tree_lock);
+    tid = wanted && tid == 0 ? wanted : tid;
     if (tid < 0)
         return tid;
     t->tid = tid;
@@ -343,7 +361,7 @@ int64_t process_clone(const struct clone_request *req)
     struct thread *child = thread_copy(parent, req);
     if (is_err(child))
         return ptr_err(child);
-    err = tid_reserve(child);
+    err = tid_reserve(child, req->tid);
     if (err < 0) {
         thread_destroy(child);
         return err;

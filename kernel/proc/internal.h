@@ -11,6 +11,7 @@
 #define ERESTARTNOINTR 513 /* again, whatever ran */
 #define USER_HZ 100
 #define PID_MAX 32768
+#define NOFILE_MAX (1UL << 20) /* fs.nr_open */
 
 /* ---- pid.c; all under process_tree_lock ------------------------------------------------------- */
 
@@ -26,6 +27,7 @@ struct pid_slot {
 struct pid_slot *pid_slot(int32_t pid);
 /* A free number, reserved: > 0, -EAGAIN or -ENOMEM. */
 nodiscard int32_t pid_alloc(void);
+nodiscard int pid_take(int32_t pid); /* this number: -EEXIST, somebody has it */
 extern uint64_t process_count, thread_count, fork_count;
 
 /* ---- process.c ---------------------------------------------------------------------------------- */
@@ -82,6 +84,7 @@ struct clone_request {
     uaddr_t stack_top; /* 0: the parent's */
     uaddr_t parent_tid, child_tid, pidfd;
     uaddr_t tls;
+    int32_t tid; /* the number that is asked for; 0: any */
 };
 nodiscard int64_t process_clone(const struct clone_request *req);
 nodiscard int process_unshare(uint64_t flags);
@@ -259,3 +262,4 @@ nodiscard int cred_for_exec(struct file *f, struct cred **cred, bool *is_secure)
 nodiscard int pidfd_create(struct process *p, unsigned flags, struct file **f);
 /* The process behind a descriptor, referenced. -EBADF. */
 nodiscard int pidfd_process(int fd, struct process **p, bool *is_nonblock);
+nodiscard int pidfd_or_folder_process(int fd, struct process **p); /* or of /proc/<pid>, opened */

@@ -49,6 +49,17 @@ int32_t pid_alloc(void)
     return -EAGAIN;
 }
 
+int pid_take(int32_t pid)
+{
+    struct pid_slot *slot = pid > 0 && pid < PID_MAX ? slot_make(pid) : NULL;
+    if (!slot)
+        return pid > 0 && pid < PID_MAX ? -ENOMEM : -EINVAL;
+    if (!slot_is_free(slot))
+        return -EEXIST;
+    slot->is_reserved = true;
+    return 0;
+}
+
 struct process *process_find(int32_t pid)
 {
     spin_lock(&process_tree_lock);

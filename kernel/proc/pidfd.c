@@ -53,6 +53,24 @@ int pidfd_create(struct process *p, unsigned flags, struct file **f)
     return err;
 }
 
+int pidfd_or_folder_process(int fd, struct process **p)
+{
+    struct file *f;
+    int err = fd_get(thread_current()->files, fd, &f);
+    if (err < 0)
+        return err;
+    if (f->ops == &pidfd_ops) {
+        *p = f->data;
+        process_get(*p);
+    } else if (f->ops->folder_process && !(f->mode & FMODE_PATH)) {
+        err = f->ops->folder_process(f, p);
+    } else {
+        err = -EBADF;
+    }
+    file_put(f);
+    return err;
+}
+
 int pidfd_process(int fd, struct process **p, bool *is_nonblock)
 {
     struct file *f;

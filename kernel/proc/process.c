@@ -18,7 +18,7 @@ static const struct rlimit64 default_limits[RLIM_NLIMITS] = {
     [RLIMIT_CORE] = {0, RLIM64_INFINITY},
     [RLIMIT_RSS] = {RLIM64_INFINITY, RLIM64_INFINITY},
     [RLIMIT_NPROC] = {RLIM64_INFINITY, RLIM64_INFINITY},
-    [RLIMIT_NOFILE] = {1UL << 20, 1UL << 20}, /* as in a Docker container */
+    [RLIMIT_NOFILE] = {NOFILE_MAX, NOFILE_MAX}, /* as in a Docker container */
     [RLIMIT_MEMLOCK] = {8UL << 20, 8UL << 20},
     [RLIMIT_AS] = {RLIM64_INFINITY, RLIM64_INFINITY},
     [RLIMIT_LOCKS] = {RLIM64_INFINITY, RLIM64_INFINITY},
@@ -284,6 +284,8 @@ int process_set_limit(struct process *p, unsigned resource, const struct rlimit6
 {
     if (resource >= RLIM_NLIMITS || (new_limit && new_limit->rlim_cur > new_limit->rlim_max))
         return -EINVAL;
+    if (new_limit && resource == RLIMIT_NOFILE && new_limit->rlim_max > NOFILE_MAX)
+        return -EPERM;
     int err = 0;
     spin_lock(&p->lock);
     struct rlimit64 *limit = &p->limits[resource];

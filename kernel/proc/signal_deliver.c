@@ -278,7 +278,8 @@ static void default_act(struct thread *t, const struct delivery *d)
     bool is_crash = signal_dumps_core(d->signo);
     if (is_crash && proc_ops.crashed)
         proc_ops.crashed(t, d->signo);
-    process_exit_group(d->signo | (is_crash ? 0x80 : 0));
+    bool may_dump = is_crash && process_limit(t->process, RLIMIT_CORE) > 0 && t->process->dumpable;
+    process_exit_group(d->signo | (may_dump ? 0x80 : 0));
 }
 
 bool signal_return(struct thread *t, struct arch_regs *regs)

@@ -209,7 +209,18 @@ static int dir_readdir(struct file *f, struct dir_sink *sink)
     return proc_readdir(f->inode, &f->pos, sink);
 }
 
-static const struct file_ops proc_dir_ops = {.readdir = dir_readdir};
+/* pidfd_send_signal(2) takes /proc/<pid> for a descriptor of the process. */
+static int dir_process(struct file *f, struct process **p)
+{
+    const struct proc_node *n = proc_node_of(f->inode);
+    if (n->entry != &proc_pid_entry)
+        return -EBADF;
+    process_get(n->process);
+    *p = n->process;
+    return 0;
+}
+
+static const struct file_ops proc_dir_ops = {.readdir = dir_readdir, .folder_process = dir_process};
 
 /* ---- files ------------------------------------------------------------------------------------------------------------------- */
 

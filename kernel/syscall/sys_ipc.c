@@ -32,10 +32,10 @@ static int64_t ends_install(struct file *ends[static 2], unsigned flags, uaddr_t
 int64_t sys_pipe2(uaddr_t fds, unsigned flags)
 {
     struct file *ends[2];
+    if (flags & ~(unsigned)(O_CLOEXEC | O_NONBLOCK | O_DIRECT | O_NOTIFICATION_PIPE))
+        return -EINVAL;
     if (flags & O_NOTIFICATION_PIPE)
         return -ENOPKG; /* as without CONFIG_WATCH_QUEUE */
-    if (flags & ~(unsigned)(O_CLOEXEC | O_NONBLOCK | O_DIRECT))
-        return -EINVAL;
     int err = pipe_create(flags, ends);
     return err ? err : ends_install(ends, flags, fds);
 }

@@ -11,6 +11,9 @@
 #include "proc/process.h"
 #include "syscall_gen.h"
 
+#define MAP_FLAGS_OLD /* that MAP_SHARED_VALIDATE lets pass: all that Linux had before it */                                 \
+    (MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_UNINITIALIZED | MAP_GROWSDOWN | MAP_LOCKED | \
+     MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_32BIT | MAP_FIXED_NOREPLACE)
 #define PROT_KNOWN (PROT_READ | PROT_WRITE | PROT_EXEC)
 
 static struct vmspace *vm_mine(void)
@@ -44,6 +47,14 @@ static int flags_to_request(struct vm_map_request *req, unsigned flags)
     unsigned type = flags & MAP_TYPE;
     if (type != MAP_PRIVATE && type != MAP_SHARED && type != MAP_SHARED_VALIDATE)
         return -EINVAL;
+    if (type == MAP_SHARED_VALIDATE && (flags & MAP_ANONYMOUS))
+        return -EINVAL;
+    if (type == MAP_SHARED_VALIDATE && flags & ~MAP_FLAGS_OLD)
+        return -EOPNOTSUPP; /* what the caller wants to be told of: MAP_SYNC */
+    if (type != MAP_PRIVATE && (flags & MAP_GROWSDOWN))
+        return -EINVAL;
+    if (flags & MAP_HUGETLB)
+        return -ENOMEM; /* there are no huge pages */
     req->is_shared = type != MAP_PRIVATE;
     req->is_fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
     req->no_replace = flags & MAP_FIXED_NOREPLACE;
@@ -63,6 +74,8 @@ int64_t sys_mmap(uaddr_t addr, uint64_t size, unsigned prot, unsigned flags, int
         return err;
     if (size == 0 || (uint64_t)off & PAGE_MASK || (req.is_fixed && addr & PAGE_MASK))
         return -EINVAL;
+    if ((uint64_t)off + size < (uint64_t)off)
+        return -EOVERFLOW;
     if (!req.is_fixed)
         req.addr = align_down(addr, PAGE_SIZE);
     if (flags & MAP_ANONYMOUS)
@@ -85,7 +98,11 @@ int64_t sys_mprotect(uaddr_t addr, uint64_t size, unsigned prot)
 {
     if (prot & ~(unsigned)(PROT_KNOWN | PROT_GROWSDOWN | PROT_GROWSUP | PROT_SEM))
         return -EINVAL;
-    return vm_protect(vm_mine(), addr, size, prot & PROT_KNOWN);
+    bool grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
+    if (grows && (prot & PROT_GROWSDOWN) && (prot & PROT_GROWSUP))
+        return -EINVAL;
+    return grows ? vm_protect_growing(vm_mine(), addr, size, prot & PROT_KNOWN, prot & PROT_GROWSUP)
+                 : vm_protect(vm_mine(), addr, size, prot & PROT_KNOWN);
 }
 
 int64_t sys_mremap(uaddr_t addr, uint64_t old_size, uint64_t new_size, unsigned flags, uaddr_t new_addr)

@@ -120,7 +120,7 @@ static int notice_read(uaddr_t user, struct mq_notice *notice)
         return -EFAULT;
     if (ev.notify != SIGEV_NONE && ev.notify != SIGEV_SIGNAL)
         return ev.notify == SIGEV_THREAD ? -ENOSYS : -EINVAL;
-    if (ev.notify == SIGEV_SIGNAL && (ev.signo < 1 || ev.signo > SIGNAL_COUNT))
+    if (ev.notify == SIGEV_SIGNAL && (ev.signo < 0 || ev.signo > SIGNAL_COUNT))
         return -EINVAL;
     *notice = (struct mq_notice){.signo = ev.notify == SIGEV_SIGNAL ? ev.signo : 0, .value = ev.value};
     return 0;

@@ -64,6 +64,17 @@ static int clone_args_read(uaddr_t addr, uint64_t size, struct clone_args *args)
     return err;
 }
 
+/* There is one level of process namespaces, so one number at most. */
+static int clone_tid_read(const struct clone_args *args, int32_t *tid)
+{
+    if (!args->set_tid != !args->set_tid_size || args->set_tid_size > 1)
+        return -EINVAL;
+    if (!args->set_tid)
+        return 0;
+    int err = copy_from_user(tid, args->set_tid, sizeof(*tid));
+    return err ? err : *tid < 1 ? -EINVAL : 0;
+}
+
 int64_t sys_clone3(uaddr_t addr, uint64_t size)
 {
     struct clone_args args;
@@ -75,9 +86,14 @@ int64_t sys_clone3(uaddr_t addr, uint64_t size)
         return -EINVAL;
     if ((args.flags & (CLONE_THREAD | CLONE_PARENT)) && args.exit_signal)
         return -EINVAL;
-    if (!args.stack != !args.stack_size || args.set_tid || args.set_tid_size)
+    if (!args.stack != !args.stack_size)
         return -EINVAL;
+    int32_t tid = 0;
+    err = clone_tid_read(&args, &tid);
+    if (err < 0)
+        return err;
     struct clone_request req = {
+        .tid = tid,
         .flags = args.flags,
         .exit_signal = (int)args.exit_signal,
         .stack_top = args.stack ? args.stack + args.stack_size : 0,
@@ -239,6 +255,8 @@ static int waitid_request(int type, int32_t id, unsigned options, struct wait_re
         return id >= 0 ? 0 : -EINVAL;
     case P_PIDFD: {
         struct process *p;
+        if (id < 0)
+            return -EINVAL;
         int err = pidfd_process(id, &p, is_nonblock);
         if (err < 0)
             return err;

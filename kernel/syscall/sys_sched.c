@@ -312,8 +312,7 @@ static struct thread *who_next(const struct who *who, int32_t *pid, int32_t *tid
     return NULL;
 }
 
-/* Calls visit for each; -ESRCH for none; else the best (largest) or the first failure of what it
- * returned. */
+/* Calls visit for each; -ESRCH for none; else the largest of what it returned, but a failure where there was one. */
 static int64_t who_each(const struct who *who, int (*visit)(struct thread *t, int arg), int arg)
 {
     int64_t result = -ESRCH;
@@ -329,7 +328,7 @@ static int64_t who_each(const struct who *who, int (*visit)(struct thread *t, in
     }
     while ((t = who_next(who, &pid, &tid)) != NULL) {
         int64_t one = visit(t, arg);
-        result = result == -ESRCH ? one : MAX(result, one);
+        result = result == -ESRCH || one < 0 ? one : result < 0 ? result : MAX(result, one);
         thread_put(t);
     }
     return result;

@@ -42,13 +42,13 @@ static void action_exchange(int signo, const struct signal_action *fresh, struct
 int64_t sys_rt_sigaction(int signo, uaddr_t action, uaddr_t old_addr, uint64_t size)
 {
     struct signal_action fresh = {0}, old;
-    if (size != MASK_SIZE || signo < 1 || signo > SIGNAL_COUNT)
-        return -EINVAL;
-    if (action && (UNBLOCKABLE & signal_bit(signo)))
+    if (size != MASK_SIZE)
         return -EINVAL;
     int err = action ? copy_from_user(&fresh, action, sizeof(fresh)) : 0;
     if (err < 0)
         return err;
+    if (signo < 1 || signo > SIGNAL_COUNT || (action && (UNBLOCKABLE & signal_bit(signo))))
+        return -EINVAL;
     fresh.flags &= ACTION_FLAGS;
     fresh.mask &= ~UNBLOCKABLE;
     action_exchange(signo, action ? &fresh : NULL, &old);
@@ -253,15 +253,18 @@ int64_t sys_tgkill(int32_t pid, int32_t tid, int signo)
 
 /* siginfo of a program's own making: it must not look like the kernel's, unless it goes to the
  * program itself. */
-static int info_read(uaddr_t addr, int signo, int32_t pid, siginfo_t *info)
+static int info_check(siginfo_t *info, int signo, int32_t pid)
 {
-    int err = copy_from_user(info, addr, sizeof(*info));
-    if (err < 0)
-        return err;
     if ((info->si_code >= 0 || info->si_code == SI_TKILL) && pid != process_current()->pid)
         return -EPERM;
     info->si_signo = signo;
     return 0;
+}
+
+static int info_read(uaddr_t addr, int signo, int32_t pid, siginfo_t *info)
+{
+    int err = copy_from_user(info, addr, sizeof(*info));
+    return err ? err : info_check(info, signo, pid);
 }
 
 static int queue_to(struct process *p, struct thread *t, int signo, const siginfo_t *info)
@@ -308,17 +311,18 @@ int64_t sys_pidfd_send_signal(int pidfd, int signo, uaddr_t info_addr, unsigned 
     siginfo_t info;
     if (flags)
         return -EINVAL;
-    int err = pidfd_process(pidfd, &p, NULL);
+    int err = pidfd_or_folder_process(pidfd, &p);
     if (err < 0)
         return err;
+    err = info_addr ? copy_from_user(&info, info_addr, sizeof(info)) : 0;
+    if (!err && info_addr)
+        err = info.si_signo != signo ? -EINVAL : info_check(&info, signo, p->pid);
     struct process_ids ids;
     process_ids(p, &ids);
-    if (ids.pgid == 0) /* it was reaped */
+    if (!err && ids.pgid == 0) /* it was reaped */
         err = -ESRCH;
-    else if (!info_addr)
-        err = signal_send_process(p, signo, NULL);
-    else if ((err = info_read(info_addr, signo, p->pid, &info)) == 0)
-        err = queue_to(p, NULL, signo, &info);
+    if (!err)
+        err = info_addr ? queue_to(p, NULL, signo, &info) : signal_send_process(p, signo, NULL);
     process_put(p);
     return err;
 }

@@ -52,27 +52,47 @@ static int realtime_set(ns_t now)
 int64_t sys_clock_settime(int clock, uaddr_t time)
 {
     ns_t now;
+    int err = clock < 0 ? clock_read(clock, &now) : 0;
     if (clock != CLOCK_REALTIME)
-        return -EINVAL;
-    int err = timespec_read(time, &now);
+        return clock < 0 && err == 0 ? -EPERM : -EINVAL; /* a processor clock is there, and nobody may set it */
+    err = timespec_read(time, &now);
     return err ? err : realtime_set(now);
 }
 
+/* struct timezone: kept for those who ask, nothing follows from it. */
+static union {
+    int32_t minutes_west_and_dst[2];
+    uint64_t both;
+} zone;
+
+#define ZONE_MAX (15 * 60) /* minutes */
+
 int64_t sys_gettimeofday(uaddr_t tv, uaddr_t tz)
 {
-    const int32_t zone[2] = {0, 0};
+    const uint64_t both = __atomic_load_n(&zone.both, __ATOMIC_RELAXED);
     int err = tv ? timeval_write(tv, clock_realtime()) : 0;
-    return err || !tz ? err : copy_to_user(tz, zone, sizeof(zone));
+    return err || !tz ? err : copy_to_user(tz, &both, sizeof(both));
 }
 
 int64_t sys_settimeofday(uaddr_t tv, uaddr_t tz)
 {
     ns_t now;
-    if (tz)
-        return capable(CAP_SYS_TIME) ? -EINVAL
-                                     : -EPERM; /* there is no time zone in the kernel to set */
+    int32_t fresh[2];
+    uint64_t both;
     int err = tv ? timeval_read(tv, &now) : 0;
-    return err || !tv ? err : realtime_set(now);
+    if (!err && tz)
+        err = copy_from_user(fresh, tz, sizeof(fresh));
+    if (err < 0)
+        return err;
+    if (!capable(CAP_SYS_TIME))
+        return -EPERM;
+    if (tz && (fresh[0] > ZONE_MAX || fresh[0] < -ZONE_MAX))
+        return -EINVAL;
+    err = tv ? realtime_set(now) : 0;
+    memcpy(&both, fresh, sizeof(both));
+    if (!err && tz)
+        __atomic_store_n(&zone.both, both, __ATOMIC_RELAXED);
+    return err;
 }
 
 int64_t sys_time(uaddr_t at)
@@ -110,7 +130,9 @@ int64_t sys_adjtimex(uaddr_t buf)
 
 int64_t sys_clock_adjtime(int clock, uaddr_t buf)
 {
-    return clock == CLOCK_REALTIME ? adjust(buf) : -EINVAL;
+    ns_t now;
+    int err = clock_read(clock, &now);
+    return err ? err : clock == CLOCK_REALTIME ? adjust(buf) : -EOPNOTSUPP;
 }
 
 /* ---- sleeping
@@ -174,9 +196,9 @@ static int sleep_cpu(int clock, bool is_absolute, ns_t at)
 int64_t sys_clock_nanosleep(int clock, int flags, uaddr_t time, uaddr_t left)
 {
     ns_t at, now;
-    int err = clock == CLOCK_THREAD_CPUTIME_ID ? -EINVAL : clock_read(clock, &now);
+    int err = clock_read(clock, &now);
     if (clock == CLOCK_MONOTONIC_COARSE || clock == CLOCK_REALTIME_COARSE ||
-        clock == CLOCK_MONOTONIC_RAW)
+        clock == CLOCK_MONOTONIC_RAW || clock == CLOCK_THREAD_CPUTIME_ID)
         err = -EOPNOTSUPP;
     if (!err)
         err = timespec_read(time, &at);

@@ -10,6 +10,7 @@
 
 struct file;
 struct inode;
+struct process;
 
 /* Told of each directory entry; false: the buffer is full, this entry comes again next time. */
 struct dir_sink {
@@ -44,6 +45,8 @@ struct file_ops {
     void (*flush)(struct file *f);   /* at each close(2) of a descriptor */
     void (*release)(struct file *f); /* the last reference went */
     void (*show_fdinfo)(struct file *f, char *buf, size_t size);
+    /* Of a folder that stands for a process: that process, referenced. -EBADF */
+    int (*folder_process)(struct file *f, struct process **p);
 };
 
 struct file {

@@ -68,8 +68,33 @@ static void cpu(void)
     CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU);
 }
 
+/* Above fs.nr_open nobody may go. */
+static void most_files(void)
+{
+    unsigned long most = 0;
+    FILE *f = fopen("/proc/sys/fs/nr_open", "r");
+    CHECK(f && fscanf(f, "%lu", &most) == 1 && fclose(f) == 0);
+    struct rlimit limit = {1, most + 1};
+    CHECK_ERRNO(setrlimit(RLIMIT_NOFILE, &limit), EPERM);
+}
+
+/* Nobody says that a core was written where none may be. */
+static void no_core(void)
+{
+    int status;
+    struct rlimit none = {0, 0};
+    pid_t pid = fork();
+    if (pid == 0) {
+        CHECK(setrlimit(RLIMIT_CORE, &none) == 0);
+        abort();
+    }
+    CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && !WCOREDUMP(status));
+}
+
 int main(void)
 {
+    most_files();
+    no_core();
     values();
     of_a_child();
     open_files();

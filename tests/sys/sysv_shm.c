@@ -96,7 +96,11 @@ static void attaches_twice(void)
     CHECK(q[0] == 'x' && shmdt(p) == 0);
     CHECK(q[0] == 'x' && shmdt(q) == 0 && stat_of(id).shm_nattch == 0);
     CHECK_ERRNO(shmdt(q), EINVAL);
-    CHECK(shmctl(id, IPC_RMID, NULL) == 0);
+    p = shmat(id, NULL, 0);
+    CHECK(shmctl(id, IPC_RMID, NULL) == 0); /* it stays as long as somebody has it attached */
+    q = shmat(id, NULL, 0);
+    CHECK(q != (void *)-1 && shmdt(p) == 0 && stat_of(id).shm_segsz == 4096 && shmdt(q) == 0);
+    CHECK_ERRNO(shmdt(q), EINVAL);
 }
 
 static void is_inspected(void)
