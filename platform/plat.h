@@ -5,6 +5,7 @@
  */
 #pragma once
 #include "base/base.h"
+#include "naos/boot.h"
 #include "naos/hostcall.h"
 
 enum plat_prot {
@@ -63,7 +64,8 @@ struct vcpu;
 struct hostcall_frame *plat_host_frame_of(const struct vcpu *vcpu); /* of any vCPU, for the hints in it */
 /* Facts that the host gave at boot, copied once; ranges checked by the platform. */
 extern struct plat_host_info {
-    uint64_t image_addr, image_size; /* the image file, mapped in host memory; checked host range */
+    struct boot_image images[BOOT_IMAGE_MAX]; /* files of images, mapped in host memory; checked host ranges */
+    unsigned image_count;            /* at least 1: the root's */
     uint64_t tsc_hz;                 /* 10^6..10^11 */
     int64_t realtime_ns, tsc_at_boot;
     unsigned vcpu_count;             /* 1..vcpu_max */

@@ -42,6 +42,12 @@ int cmd_sign(int argc, char **argv)
     return handover(argc, argv);
 }
 
+int cmd_image_build(const char *dir, const char *to, const char *key_file)
+{
+    char *argv[] = {"image", "build", (char *)dir, (char *)to, key_file ? "--key" : NULL, (char *)key_file, NULL};
+    return handover(key_file ? 6 : 4, argv);
+}
+
 int cmd_verify(int argc, char **argv)
 {
     return handover(argc, argv);

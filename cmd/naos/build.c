@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* naos build. */
-#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +7,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-#include "cmd.h"
+#include "options.h"
 #include "image/build.h"
 #include "base/remove.h"
 
@@ -19,6 +18,8 @@ static const char usage[] =
     "  -C, --instance DIR   the instance is in DIR (default: here)\n"
     "      --from SOURCE    first fill image/ from a directory, an OCI layout or a docker-archive (docker save, skopeo copy,\n"
     "                       buildah push), and naos.json from its entry point, environment, working directory and user\n"
+    "      --image-key [TARGET=]FILE  encrypt the images that have \"key\": \"file\", or the one of TARGET, under this key (32 bytes, or\n"
+    "                       64 hexadecimal digits); `naos run` needs it too\n"
     "      --sign-key FILE  sign with this RSA-3072 key (PEM, exponent 3) instead of your own\n"
     "      --reproduce      build twice, in different folders, and compare\n"
     "  -h, --help           this text\n";
@@ -110,12 +111,14 @@ static int source_take(const char *dir, const char *source, struct error *err)
 int cmd_build(int argc, char **argv)
 {
     static const struct option options[] = {{"instance", required_argument, NULL, 'C'},
+                                            {"image-key", required_argument, NULL, 'i'},
                                             {"sign-key", required_argument, NULL, 'k'},
                                             {"from", required_argument, NULL, 'f'},
                                             {"reproduce", no_argument, NULL, 'r'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
-    struct build_options build = {.dir = ".", .progress = progress, .progress_bytes = progress_bytes};
+    static struct image_keys image_keys;
+    struct build_options build = {.dir = ".", .image_keys = &image_keys, .progress = progress, .progress_bytes = progress_bytes};
     struct build_result result;
     struct error err;
     const char *from = NULL;
@@ -131,6 +134,10 @@ int cmd_build(int argc, char **argv)
             break;
         case 'f':
             from = optarg;
+            break;
+        case 'i':
+            if (image_key_option("build", &image_keys) < 0)
+                return STATUS_USER_ERROR;
             break;
         case 'r':
             is_twice = true;

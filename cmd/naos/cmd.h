@@ -28,6 +28,7 @@ int cmd_sign(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_image(int argc, char **argv);
+int cmd_image_build(const char *dir, const char *to, const char *key_file); /* NULL: plain */
 int cmd_gdb(int argc, char **argv);
 int cmd_perf_map(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);

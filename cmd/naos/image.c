@@ -14,13 +14,18 @@
 #include "image/erofs_read.h"
 #include "image/tree.h"
 #include "options.h"
+#include "store/keyfile.h"
 
 static const char usage[] =
     "Usage: naos image ls [--json] [PATH]\n"
     "       naos image diff\n"
     "       naos image export FOLDER\n"
-    "ls lists the trusted image that was built; diff compares the image folder with it; export copies it into a new FOLDER.\n\n"
+    "       naos image build FOLDER FILE\n"
+    "ls lists the trusted image that was built; diff compares the image folder with it; export copies it into a new FOLDER;\n"
+    "build makes of FOLDER the FILE of an image that mounts of naos.json can name, and prints its root hash.\n\n"
     "      --json           ls: as JSON\n"
+    "  -f, --file FILE      ls, export: this image's file, not the root's of the instance\n"
+    "  -k, --key FILE       the key (32 bytes, or 64 hexadecimal digits) of an encrypted image; build: encrypt it\n"
     "  -C, --instance DIR   the instance is in DIR (default: here)\n"
     "  -h, --help           this text\n\n"
     "diff prints A (added), C (changed) or D (deleted) and a path, and returns 1 if there is a difference.\n";
@@ -126,34 +131,6 @@ struct comparison {
     size_t differences;
 };
 
-static struct tree_node *child_find(struct tree_node *dir, const char *name, size_t len)
-{
-    size_t low = 0, high = dir->child_count;
-    while (low < high) {
-        size_t mid = (low + high) / 2;
-        int order = strncmp(dir->children[mid]->name, name, len);
-        if (order == 0)
-            order = dir->children[mid]->name[len] ? 1 : 0;
-        if (order == 0)
-            return dir->children[mid];
-        if (order < 0)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return NULL;
-}
-
-static struct tree_node *node_find(struct tree_node *n, const char *path)
-{
-    while (n && *path) {
-        size_t len = strcspn(path + 1, "/");
-        n = child_find(n, path + 1, len);
-        path += len + 1;
-    }
-    return n;
-}
-
 static bool is_same_file(const struct comparison *c, const struct erofs_file *f)
 {
     char path[2 * PATH_MAX], buf[65536];
@@ -198,7 +175,7 @@ static int diff_one(void *context, const struct erofs_file *f, struct error *err
     (void)err;
     if (is_below(f->path, OWN_FOLDER))
         return 0;
-    struct tree_node *n = node_find(c->root, f->path);
+    struct tree_node *n = tree_find(c->root, f->path);
     if (n)
         n->ino = 1; /* met */
     if (n && is_same(c, n, f))
@@ -277,27 +254,40 @@ static int export_one(void *context, const struct erofs_file *f, struct error *e
 
 /* ---- all -------------------------------------------------------------------------------------------------------------------------- */
 
-static int image_command(const char *dir, char **argv, int argc, bool is_json, struct error *err)
+struct image_request {
+    const char *dir, *file, *key_file;
+    bool is_json;
+};
+
+static int open_image(const struct image_request *r, struct erofs_image *image, struct error *err)
 {
     char path[PATH_MAX];
+    uint8_t key[32];
+    snprintf(path, sizeof(path), "%s/" INSTANCE_IMAGE, r->dir);
+    if (!r->file && access(path, F_OK) < 0)
+        return error_set(err, "%s is missing; run `naos build` first", path);
+    if (r->key_file && store_key_read(r->key_file, key, err) < 0)
+        return -1;
+    return erofs_open(r->file ? r->file : path, r->key_file ? key : NULL, image, err);
+}
+
+static int image_command(const struct image_request *r, char **argv, int argc, struct error *err)
+{
     struct erofs_image image;
     int result = -1;
-    snprintf(path, sizeof(path), "%s/" INSTANCE_IMAGE, dir);
-    if (access(path, F_OK) < 0)
-        return error_set(err, "%s is missing; run `naos build` first", path);
-    if (erofs_open(path, &image, err) < 0)
+    if (open_image(r, &image, err) < 0)
         return -1;
     if (strcmp(argv[0], "ls") == 0 && argc <= 2) {
-        result = ls(&image, argv[1], is_json, err);
-    } else if (strcmp(argv[0], "diff") == 0 && argc == 1) {
-        result = diff(&image, dir, err);
+        result = ls(&image, argv[1], r->is_json, err);
+    } else if (strcmp(argv[0], "diff") == 0 && argc == 1 && !r->file) {
+        result = diff(&image, r->dir, err);
     } else if (strcmp(argv[0], "export") == 0 && argc == 2) {
         struct exporting x = {argv[1], 0};
         result = erofs_walk(&image, export_one, &x, err);
         if (result == 0)
             printf("exported %zu files and folders to %s\n", x.files, x.to);
     } else {
-        error_set(err, "'%s' is not ls, diff or export, or has other arguments; see 'naos image --help'", argv[0]);
+        error_set(err, "'%s' is not ls, diff, export or build, or has other arguments; see 'naos image --help'", argv[0]);
     }
     erofs_close(&image);
     return result;
@@ -306,21 +296,25 @@ static int image_command(const char *dir, char **argv, int argc, bool is_json, s
 int cmd_image(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"json", no_argument, NULL, 'j'}, {"instance", required_argument, NULL, 'C'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-    const char *dir = ".";
-    bool is_json = false;
+        {"json", no_argument, NULL, 'j'}, {"file", required_argument, NULL, 'f'}, {"key", required_argument, NULL, 'k'},
+        {"instance", required_argument, NULL, 'C'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    struct image_request r = {.dir = "."};
     struct error err;
     int c;
-    while ((c = getopt_long(argc, argv, "C:h", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "C:f:k:h", options, NULL)) != -1) {
         switch (c) {
-        case 'j': is_json = true; break;
-        case 'C': dir = optarg; break;
+        case 'j': r.is_json = true; break;
+        case 'f': r.file = optarg; break;
+        case 'k': r.key_file = optarg; break;
+        case 'C': r.dir = optarg; break;
         case 'h': fputs(usage, stdout); return STATUS_OK;
         default: try_help("image"); return STATUS_USER_ERROR;
         }
     }
     if (optind >= argc)
-        return cmd_fail("image", "say ls, diff or export; see 'naos image --help'");
-    int status = image_command(dir, argv + optind, argc - optind, is_json, &err);
+        return cmd_fail("image", "say ls, diff, export or build; see 'naos image --help'");
+    if (strcmp(argv[optind], "build") == 0 && argc - optind == 3)
+        return cmd_image_build(argv[optind + 1], argv[optind + 2], r.key_file);
+    int status = image_command(&r, argv + optind, argc - optind, &err);
     return status < 0 ? cmd_fail("image", err.text) : status;
 }

@@ -59,16 +59,23 @@ static const void *array_at(const struct bytes *conf, uint32_t off, uint32_t cou
                                                                                 : NULL;
 }
 
-/* How a store is keyed, and what is known of a rollback across restarts. */
-static const char *store_facts(const struct config_mount *m)
+/* How a store is keyed, and what is known of a rollback across restarts; what an image must be. */
+static void mount_facts(const struct bytes *conf, const struct config_mount *m, char *text, size_t size)
 {
-    static const char *const facts[2][3] = {
-        {" key=enclave rollback=none", " key=signer rollback=none", " key=file rollback=none"},
-        {" key=enclave rollback=file", " key=signer rollback=file", " key=file rollback=file"}};
-    if (m->kind != CONFIG_MOUNT_STORE)
-        return "";
-    int key = m->flags & CONFIG_MOUNT_KEY_FILE ? 2 : m->flags & CONFIG_MOUNT_KEY_SIGNER ? 1 : 0;
-    return facts[m->flags & CONFIG_MOUNT_COUNTED ? 1 : 0][key];
+    const struct config_image *image = array_at(conf, m->image_off, 1, sizeof(*image));
+    bool is_store = m->kind == CONFIG_MOUNT_STORE || (m->kind == CONFIG_MOUNT_OVERLAY && m->source_off);
+    char hash[65];
+    *text = 0;
+    if (is_store)
+        snprintf(text, size, " source=%s key=%s rollback=%s", text_of(conf, m->source_off),
+                 m->flags & CONFIG_MOUNT_KEY_FILE ? "file" : m->flags & CONFIG_MOUNT_KEY_SIGNER ? "signer" : "enclave",
+                 m->flags & CONFIG_MOUNT_COUNTED ? "file" : "none");
+    if (m->kind == CONFIG_MOUNT_HOST)
+        snprintf(text, size, " source=%s%s", text_of(conf, m->source_off), m->file_count ? " verified" : " untrusted");
+    if (m->kind == CONFIG_MOUNT_IMAGE && image) {
+        hex_print(image->root_hash, 32, hash);
+        snprintf(text, size, " root_hash=%s%s", hash, image->flags & CONFIG_IMAGE_ENCRYPTED ? " encrypted" : "");
+    }
 }
 
 static json_object *mounts_of(const struct bytes *conf)
@@ -77,10 +84,11 @@ static json_object *mounts_of(const struct bytes *conf)
     const struct config *c = (const struct config *)conf->data;
     const struct config_mount *m = array_at(conf, c->mounts_off, c->mount_count, sizeof(*m));
     json_object *a = json_object_new_array();
-    char text[512];
+    char text[1024], facts[512];
     for (uint32_t i = 0; m && i < c->mount_count; i++) {
+        mount_facts(conf, &m[i], facts, sizeof(facts));
         snprintf(text, sizeof(text), "%s %s%s%s%s", text_of(conf, m[i].target_off),
-                 kinds[m[i].kind < 6 ? m[i].kind : 0], store_facts(&m[i]),
+                 kinds[m[i].kind < 6 ? m[i].kind : 0], facts,
                  m[i].flags & CONFIG_MOUNT_READ_ONLY ? ",ro" : "",
                  m[i].flags & CONFIG_MOUNT_NOEXEC ? ",noexec" : "");
         json_object_array_add(a, json_object_new_string(text));
@@ -164,8 +172,9 @@ static json_object *facts_collect(const struct sgx_sigstruct *sig, const struct 
     number_add(o, "memory_bytes", c->memory_size);
     number_add(o, "address_space_bytes", c->address_space);
     number_add(o, "vcpus_max", c->vcpu_max);
-    hex_add(o, "image_root_hash", c->image_root_hash, 32);
-    number_add(o, "image_bytes", c->image_size);
+    hex_add(o, "image_root_hash", c->image.root_hash, 32);
+    number_add(o, "image_bytes", c->image.size);
+    json_object_object_add(o, "image_encrypted", json_object_new_boolean(c->image.flags & CONFIG_IMAGE_ENCRYPTED ? 1 : 0));
     json_object_object_add(o, "hostname", json_object_new_string(text_of(conf, c->hostname_off)));
     json_object_object_add(o, "workdir", json_object_new_string(text_of(conf, c->workdir_off)));
     json_object_object_add(o, "entry_points", list_of(conf, &c->entry_points));

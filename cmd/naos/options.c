@@ -73,6 +73,15 @@ static int store_key_option(const char *command, struct instance_run *run)
     return -1;
 }
 
+int image_key_option(const char *command, struct image_keys *keys)
+{
+    struct error err;
+    if (image_keys_add(keys, optarg, &err) == 0)
+        return 0;
+    fprintf(stderr, "naos %s: --image-key: %s\n", command, err.text);
+    return -1;
+}
+
 int run_option(const char *command, int option, struct instance_run *run, const char **env)
 {
     long n = 0;
@@ -89,6 +98,7 @@ int run_option(const char *command, int option, struct instance_run *run, const 
         run->log_level = (unsigned)n;
         break;
     case OPT_STORE_KEY: n = store_key_option(command, run); break;
+    case OPT_IMAGE_KEY: n = image_key_option(command, &run->image_keys); break;
     case OPT_VCPUS:
         n = number_option(command, "--vcpus", optarg, 1, 64);
         run->vcpus = (unsigned)n;

@@ -36,7 +36,7 @@ $(B)/naos-full: $(HOST_OBJ)
 	$(Q)$(CC) -pie $(HOST_OBJ) $(HOST_LIBS) -o $@
 
 # All but these; statically linked programs cannot load modules, which OpenSSL would only need for what is not here.
-FULL_ONLY := $(addprefix $(B)/host/, cmd/naos/build.o cmd/naos/sign.o $(addprefix host/image/, build.o callsites.o elf_code.o elf_sites.o enclave.o \
+FULL_ONLY := $(addprefix $(B)/host/, cmd/naos/build.o cmd/naos/sign.o cmd/naos/image_build.o $(addprefix host/image/, build.o callsites.o elf_code.o elf_sites.o enclave.o \
 	from.o image.o sgx_sign.o sgx_measure.o sites_cache.o verity_write.o erofs_write.o))
 STATIC_OBJ := $(filter-out $(FULL_ONLY),$(HOST_OBJ)) $(B)/host/cmd/client/handover.o
 $(B)/naos: $(STATIC_OBJ)

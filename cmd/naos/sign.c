@@ -144,7 +144,7 @@ static int verify(const char *dir, const struct expectation *x, struct error *er
     hex_print(mrsigner, 32, text);
     if (expect("MRSIGNER", x->mrsigner, text, err) < 0)
         return -1;
-    hex_print(e.image.root_hash, 32, text);
+    hex_print(((const struct config *)e.config.data)->image.root_hash, 32, text);
     printf("%-10s %s\n%-10s %u, security version %u\n", "root hash", text, "product", sig->isv_prod_id, sig->isv_svn);
     enclave_close(&e);
     if (is_debug && x->is_production)

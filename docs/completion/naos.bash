@@ -21,7 +21,7 @@ _naos() {
     --log) mapfile -t COMPREPLY < <(compgen -W "error warning info debug" -- "$cur"); return ;;
     --restart) mapfile -t COMPREPLY < <(compgen -W "no on-failure" -- "$cur"); return ;;
     -s | --signal) mapfile -t COMPREPLY < <(compgen -A signal -- "$cur"); return ;;
-    --key | --sign-key | --public-key | --signature | --bytes | --from | --pid-file) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+    --key | --image-key | --store-key | --sign-key | --public-key | --signature | --bytes | --from | --pid-file) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
     esac
     if [[ $cur == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$(_naos_options "$command")" -- "$cur")

@@ -29,6 +29,9 @@ struct app_mount {
     uint64_t size;
     struct app_file *files;
     size_t file_count;
+    uint8_t root_hash[32]; /* of an image, that it must have */
+    bool has_root_hash;
+    struct config_image image; /* filled in by build_run */
 };
 
 struct app {
@@ -44,18 +47,12 @@ struct app {
     struct config_outbound *outbound;
     size_t publish_count, outbound_count;
     bool is_debug;
+    bool is_image_encrypted; /* the root's */
     uint16_t product_id, svn;
-};
-
-/* What the image adds to the configuration. */
-struct image_facts {
-    uint64_t data_size, hash_off;
-    uint8_t root_hash[32], salt[32];
-    uint32_t salt_size;
 };
 
 /* Reads DIR/naos.json. err: "naos.json: memory.size: ...". */
 int app_read(const char *dir, struct app *app, struct error *err);
 /* The caller frees out->data. */
-int app_compile(const struct app *app, const struct image_facts *image, struct bytes *out,
+int app_compile(const struct app *app, const struct config_image *image, struct bytes *out,
                 struct error *err);

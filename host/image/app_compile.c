@@ -63,14 +63,15 @@ static uint32_t put_mounts(struct block *b, const struct app *app)
         const struct app_mount *m = &app->mounts[i];
         mounts[i] = (struct config_mount){m->kind, m->flags, put_string(b, m->target),
                                           put_string(b, m->source), m->size,
-                                          put_files(b, m), (uint32_t)m->file_count};
+                                          put_files(b, m), (uint32_t)m->file_count,
+                                          m->kind == CONFIG_MOUNT_IMAGE ? put_aligned(b, &m->image, sizeof(m->image)) : 0, 0};
     }
     uint32_t at = put_aligned(b, mounts, app->mount_count * sizeof(*mounts));
     free(mounts);
     return at;
 }
 
-int app_compile(const struct app *app, const struct image_facts *image, struct bytes *out,
+int app_compile(const struct app *app, const struct config_image *image, struct bytes *out,
                 struct error *err)
 {
     struct block b = {calloc(1, CONFIG_SIZE_MAX), sizeof(struct config), false};
@@ -85,15 +86,11 @@ int app_compile(const struct app *app, const struct image_facts *image, struct b
         .memory_size = app->memory_size & ~4095ULL,
         .address_space = app->address_space,
         .stack_size = app->stack_size & ~4095ULL,
-        .image_size = image->data_size,
-        .image_hash_off = image->hash_off,
-        .image_salt_size = image->salt_size,
+        .image = *image,
         .uid = app->uid,
         .gid = app->gid,
         .mount_count = (uint32_t)app->mount_count,
     };
-    memcpy(c->image_root_hash, image->root_hash, sizeof(c->image_root_hash));
-    memcpy(c->image_salt, image->salt, sizeof(c->image_salt));
     c->hostname_off = put_string(&b, app->hostname);
     c->workdir_off = put_string(&b, app->workdir);
     c->entry_points = put_strings(&b, &app->entry_points);

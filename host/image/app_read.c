@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "app_json.h"
+#include "naos/boot.h"
 
 static int memory_size_take(struct reader *r, const char *at, json_object *value)
 {
@@ -145,9 +146,18 @@ static int image_dir_take(struct reader *r, const char *at, json_object *value)
     return string_take(r, at, value, &r->app->image_dir);
 }
 
+/* A key that is given by a file is all that an image can have. */
+static int image_key_take(struct reader *r, const char *at, json_object *value)
+{
+    if (!json_object_is_type(value, json_type_string) || strcmp(json_object_get_string(value), "file") != 0)
+        return app_wrong(r, at, "must be \"file\": the image is encrypted under the key that --image-key names");
+    r->app->is_image_encrypted = true;
+    return 0;
+}
+
 static int image_take(struct reader *r, const char *at, json_object *value)
 {
-    static const struct field fields[] = {{"dir", image_dir_take}, {NULL, NULL}};
+    static const struct field fields[] = {{"dir", image_dir_take}, {"key", image_key_take}, {NULL, NULL}};
     return object_take(r, at, value, fields);
 }
 
@@ -212,8 +222,8 @@ static int mount_type_take(struct reader *r, const char *at, json_object *value)
     static const struct {
         const char *name;
         uint32_t kind;
-    } kinds[] = {{"memory", CONFIG_MOUNT_MEMORY}, {"store", CONFIG_MOUNT_STORE}, {"host", CONFIG_MOUNT_HOST},
-                 {"overlay", CONFIG_MOUNT_OVERLAY}};
+    } kinds[] = {{"memory", CONFIG_MOUNT_MEMORY}, {"store", CONFIG_MOUNT_STORE}, {"image", CONFIG_MOUNT_IMAGE},
+                 {"host", CONFIG_MOUNT_HOST}, {"overlay", CONFIG_MOUNT_OVERLAY}};
     const char *name =
         json_object_is_type(value, json_type_string) ? json_object_get_string(value) : "";
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
@@ -222,7 +232,7 @@ static int mount_type_take(struct reader *r, const char *at, json_object *value)
             return 0;
         }
     }
-    return app_wrong(r, at, "must be \"memory\", \"store\", \"host\" or \"overlay\"; other kinds are not there yet (CAVEATS.md)");
+    return app_wrong(r, at, "must be \"memory\", \"store\", \"image\", \"host\" or \"overlay\"");
 }
 
 static int mount_key_take(struct reader *r, const char *at, json_object *value)
@@ -296,6 +306,14 @@ static int mount_files_take(struct reader *r, const char *at, json_object *value
     return 0;
 }
 
+static int mount_root_hash_take(struct reader *r, const char *at, json_object *value)
+{
+    if (!json_object_is_type(value, json_type_string) || !hash_read(json_object_get_string(value), last_mount(r)->root_hash))
+        return app_wrong(r, at, "must be the image's root hash: 64 digits 0-9 a-f, as `naos image build` prints it");
+    last_mount(r)->has_root_hash = true;
+    return 0;
+}
+
 static int mount_size_take(struct reader *r, const char *at, json_object *value)
 {
     return size_take(r, at, value, 1ULL << 20, 1ULL << 40, &last_mount(r)->size);
@@ -317,6 +335,18 @@ static int mount_options_take(struct reader *r, const char *at, json_object *val
     return 0;
 }
 
+static int image_mount_check(struct reader *r, const char *at, const struct app_mount *m)
+{
+    if (!m->source)
+        return app_wrong(r, at, "is an image: \"source\" must be the folder that it is made of, or a file that `naos image build` made");
+    if (m->flags & (CONFIG_MOUNT_KEY_SIGNER | CONFIG_MOUNT_COUNTED) || m->size || m->files)
+        return app_wrong(r, at, "is an image: it has no \"size\", \"rollback\" or \"files\", and its \"key\" can be \"file\" only");
+    size_t images = 1; /* the root's */
+    for (size_t i = 0; i < r->app->mount_count; i++)
+        images += r->app->mounts[i].kind == CONFIG_MOUNT_IMAGE;
+    return images <= BOOT_IMAGE_MAX ? 0 : app_wrong(r, at, "is one image too many; 15 can be mounted");
+}
+
 /* What each kind needs, and others must not have. */
 static int mount_check(struct reader *r, const char *at, const struct app_mount *m)
 {
@@ -330,6 +360,10 @@ static int mount_check(struct reader *r, const char *at, const struct app_mount 
         return app_wrong(r, at, "has \"files\", which only host directories have");
     if ((m->kind == CONFIG_MOUNT_OVERLAY) != (strcmp(m->target, "/") == 0))
         return app_wrong(r, at, "\"overlay\" is the type of the root, and \"/\" its target");
+    if (m->kind == CONFIG_MOUNT_IMAGE)
+        return image_mount_check(r, at, m);
+    if (m->has_root_hash)
+        return app_wrong(r, at, "has \"root_hash\", which only images have");
     bool is_store = m->kind == CONFIG_MOUNT_STORE || (m->kind == CONFIG_MOUNT_OVERLAY && m->source);
     if (!is_store)
         return m->flags & store_flags
@@ -350,7 +384,8 @@ static int mounts_take(struct reader *r, const char *at, json_object *value)
     static const struct field fields[] = {
         {"target", mount_target_take}, {"source", mount_source_take},   {"type", mount_type_take},
         {"size", mount_size_take},     {"options", mount_options_take}, {"key", mount_key_take},
-        {"rollback", mount_rollback_take}, {"files", mount_files_take}, {NULL, NULL}};
+        {"rollback", mount_rollback_take}, {"files", mount_files_take},
+        {"root_hash", mount_root_hash_take}, {NULL, NULL}};
     if (!json_object_is_type(value, json_type_array))
         return app_wrong(
             r, at, "must be a list of mounts: [ { \"target\": \"/tmp\", \"type\": \"memory\" } ]");

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "closure.h"
+#include "image_file.h"
 #include "sgx_sign.h"
 #include "base/remove.h"
 
@@ -153,21 +154,102 @@ static int summary_write(struct build *b)
 
 /* ---- all ------------------------------------------------------------------------------------- */
 
+/* A path of naos.json: relative ones start at the instance. */
+static const char *in_instance(const struct build *b, const char *name, char path[PATH_MAX])
+{
+    snprintf(path, PATH_MAX, "%s%s%s", name[0] == '/' ? "" : b->options->dir, name[0] == '/' ? "" : "/", name);
+    return path;
+}
+
+/* The key that the image at target is to be encrypted with; *key NULL if it is not. */
+static int image_key(const struct build *b, const char *target, bool is_encrypted, const uint8_t **key)
+{
+    *key = is_encrypted && b->options->image_keys ? image_keys_find(b->options->image_keys, target) : NULL;
+    if (is_encrypted && !*key)
+        return error_set(b->err, "the image of %s is to be encrypted: give the key with --image-key FILE (32 bytes, or 64 hexadecimal digits)",
+                         target);
+    return 0;
+}
+
+/* A file that was made before: all of it is checked here, since its root hash becomes part of the enclave. */
+static int image_take(struct build *b, struct app_mount *m, const char *from, const char *to)
+{
+    bool is_encrypted = m->flags & CONFIG_MOUNT_KEY_FILE;
+    struct stat st;
+    if (image_trailer_read(from, &m->image, b->err) < 0)
+        return -1;
+    if (is_encrypted != !!(m->image.flags & CONFIG_IMAGE_ENCRYPTED))
+        return error_set(b->err, is_encrypted ? "%s is not encrypted, but the mount of %s has \"key\": \"file\""
+                                              : "%s is encrypted: the mount of %s must have \"key\": \"file\"",
+                         from, m->target);
+    int fd = open(from, O_RDONLY | O_CLOEXEC);
+    int result = fd < 0 || fstat(fd, &st) < 0 ? error_errno(b->err, "%s", from) : verity_check(fd, (uint64_t)st.st_size, &m->image, b->err);
+    if (fd >= 0)
+        close(fd);
+    return result < 0 ? -1 : image_link(from, to, b->err);
+}
+
+static int image_make(struct build *b, struct app_mount *m, const char *from, const char *to)
+{
+    struct image_options options = {.with_cache = !b->options->is_fresh, .progress = b->options->progress_bytes};
+    struct callsite_totals sites;
+    if (image_key(b, m->target, m->flags & CONFIG_MOUNT_KEY_FILE, &options.key) < 0 ||
+        image_write(from, to, &options, &m->image, &sites, b->err) < 0)
+        return -1;
+    b->result->sites.files += sites.files;
+    b->result->sites.sites += sites.sites;
+    b->result->sites.unpatchable += sites.unpatchable;
+    return 0;
+}
+
+static int mount_image(struct build *b, struct app_mount *m, unsigned idx)
+{
+    char from[PATH_MAX], to[PATH_MAX], name[IMAGE_NAME_MAX];
+    struct stat st;
+    out_path(b, image_file_name(idx, name), to);
+    if (stat(in_instance(b, m->source, from), &st) < 0)
+        return error_errno(b->err, APP_FILE ": mounts: the image of %s: %s", m->target, from);
+    int result = S_ISDIR(st.st_mode) ? image_make(b, m, from, to) : image_take(b, m, from, to);
+    if (result == 0 && m->has_root_hash && memcmp(m->root_hash, m->image.root_hash, sizeof(m->root_hash)) != 0)
+        return error_set(b->err, APP_FILE ": mounts: the image of %s, %s, has another root hash than \"root_hash\" says", m->target, from);
+    return result;
+}
+
+static int mount_images(struct build *b)
+{
+    unsigned idx = 1;
+    for (size_t i = 0; i < b->result->app.mount_count; i++) {
+        struct app_mount *m = &b->result->app.mounts[i];
+        if (m->kind != CONFIG_MOUNT_IMAGE)
+            continue;
+        step(b, "making the images of mounts");
+        if (mount_image(b, m, idx) < 0)
+            return -1;
+        free(m->source); /* what the enclave is does not depend on where the image came from */
+        if (asprintf(&m->source, "image-%u", idx++) < 0)
+            return error_set(b->err, "out of memory");
+    }
+    return 0;
+}
+
 static int outputs_write(struct build *b)
 {
     char dir[PATH_MAX], path[PATH_MAX];
     struct build_result *r = b->result;
     struct stat st;
-    snprintf(dir, sizeof(dir), "%s%s%s", r->app.image_dir[0] == '/' ? "" : b->options->dir,
-             r->app.image_dir[0] == '/' ? "" : "/", r->app.image_dir);
+    in_instance(b, r->app.image_dir, dir);
     step(b, "checking programs and libraries");
     if (closure_check(dir, b->err) < 0)
         return -1;
-    const struct image_options image = {!b->options->is_fresh, b->options->progress_bytes};
+    struct image_options image = {.with_cache = !b->options->is_fresh, .progress = b->options->progress_bytes};
+    if (image_key(b, "/", r->app.is_image_encrypted, &image.key) < 0)
+        return -1;
     step(b, "looking for system calls");
     if (image_write(dir, out_path(b, "image.naos", path), &image, &r->image, &r->sites, b->err) < 0)
         return -1;
     r->image_bytes = stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
+    if (mount_images(b) < 0)
+        return -1;
     step(b, "measuring and signing the enclave");
     return enclave_build(b) < 0 ? -1 : summary_write(b);
 }

@@ -169,7 +169,7 @@ static int table_write(const struct collection *c, struct bytes *out)
     for (size_t i = 0; i < c->count; i++) {
         const struct program *p = &c->programs[i];
         struct callsite_table *t = (struct callsite_table *)((char *)f + at_tables);
-        f->entries[i] = (struct callsite_entry){(uint32_t)at_strings, (uint32_t)at_tables};
+        f->entries[i] = (struct callsite_entry){0, (uint32_t)at_strings, (uint32_t)at_tables};
         t->count = p->list.count;
         t->unpatchable = p->list.unpatchable;
         if (p->list.count > 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "enclave.h"
+#include "image_file.h"
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -31,8 +32,6 @@ int enclave_open(const char *dir, struct enclave_files *e, struct error *err)
     const struct config *c = (const struct config *)e->config.data;
     if (e->config.size < sizeof(*c) || c->magic != CONFIG_MAGIC || c->version != CONFIG_VERSION || c->size != e->config.size)
         return error_set(err, "%s/build/enclave.conf is not a configuration of this version of naos; run `naos build` again", dir);
-    e->image = (struct image_facts){.data_size = c->image_size, .hash_off = c->image_hash_off};
-    memcpy(e->image.root_hash, c->image_root_hash, sizeof(e->image.root_hash));
     if (part_read(dir, "enclave.sig", &e->sig, &unsigned_yet) < 0)
         e->sig = (struct bytes){0};
     return sgx_layout_build(&e->layout, e->kernel.data, e->kernel.size, e->config.data, e->config.size, err->text, sizeof(err->text));
@@ -62,14 +61,25 @@ int enclave_sig_write(const char *dir, const struct sgx_sigstruct *sig, struct e
     return file_write(path_of(dir, "enclave.sig", path), sig, sizeof(*sig), 0644, err);
 }
 
-static int image_verify(const char *dir, const struct enclave_files *e, struct error *err)
+static int image_verify(const char *dir, unsigned idx, const struct config_image *image, struct error *err)
 {
-    char path[PATH_MAX];
+    char path[PATH_MAX], name[IMAGE_NAME_MAX];
     struct stat st;
-    int fd = open(path_of(dir, "image.naos", path), O_RDONLY | O_CLOEXEC);
-    int result = fd < 0 || fstat(fd, &st) < 0 ? error_errno(err, "%s", path) : verity_check(fd, (uint64_t)st.st_size, &e->image, err);
+    int fd = open(path_of(dir, image_file_name(idx, name), path), O_RDONLY | O_CLOEXEC);
+    int result = fd < 0 || fstat(fd, &st) < 0 ? error_errno(err, "%s", path) : verity_check(fd, (uint64_t)st.st_size, image, err);
     if (fd >= 0)
         close(fd);
+    return result;
+}
+
+static int images_verify(const char *dir, const struct enclave_files *e, struct error *err)
+{
+    struct image_ref images[BOOT_IMAGE_MAX];
+    int count = config_images(&e->config, images), result = 0;
+    if (count < 0)
+        return error_set(err, "%s/build/enclave.conf is damaged", dir);
+    for (int i = 0; i < count && result == 0; i++)
+        result = image_verify(dir, (unsigned)i, images[i].image, err);
     return result;
 }
 
@@ -87,5 +97,5 @@ int enclave_verify(const char *dir, const struct enclave_files *e, struct error 
     if (((e->layout.attributes.flags ^ sig->attributes.flags) & sig->attributes_mask.flags) ||
         ((e->layout.attributes.xfrm ^ sig->attributes.xfrm) & sig->attributes_mask.xfrm))
         return error_set(err, "the enclave's attributes are not those that were signed");
-    return image_verify(dir, e, err);
+    return images_verify(dir, e, err);
 }

@@ -7,7 +7,6 @@
 struct enclave_files {
     struct bytes kernel, config, sig; /* sig: a struct sgx_sigstruct, or empty */
     struct sgx_layout layout;
-    struct image_facts image; /* as the configuration has it */
 };
 
 /* Reads DIR/build; the signature may be missing. */

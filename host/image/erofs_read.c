@@ -8,7 +8,9 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "image_file.h"
 #include "naos/erofs.h"
+#include "store/image_crypt.h"
 
 #define BLOCK     4096u
 #define DEPTH_MAX 256
@@ -31,7 +33,7 @@ static const void *at(const struct erofs_image *image, uint64_t off, uint64_t si
     return off <= image->size && size <= image->size - off ? image->data + off : NULL;
 }
 
-int erofs_open(const char *path, struct erofs_image *image, struct error *err)
+static int file_map(const char *path, struct erofs_image *image, struct error *err)
 {
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -48,6 +50,37 @@ int erofs_open(const char *path, struct erofs_image *image, struct error *err)
         return error_errno(err, "%s", path);
     image->data = data;
     image->size = (size_t)st.st_size;
+    image->mapped_size = image->size + 1;
+    return 0;
+}
+
+/* Its plain data, in memory, takes the place of the file. */
+static int decrypt(const char *path, const uint8_t *key, const struct config_image *facts, struct erofs_image *image, struct error *err)
+{
+    if (!key)
+        return error_set(err, "%s is encrypted; give its key", path);
+    uint8_t *plain = mmap(NULL, facts->data_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (plain == MAP_FAILED)
+        return error_errno(err, "%s", path);
+    bool is_ok = facts->size <= image->size && facts->size - facts->data_size == image_tags_size(facts->data_size) &&
+                 image_decrypt(image->data, facts->data_size, key, facts->key_salt, plain);
+    erofs_close(image);
+    image->data = plain;
+    image->size = image->mapped_size = facts->data_size;
+    return is_ok ? 0 : error_set(err, "%s: the key does not fit, or the file was changed", path);
+}
+
+int erofs_open(const char *path, const uint8_t *key, struct erofs_image *image, struct error *err)
+{
+    struct config_image facts;
+    struct error not_ours; /* an image without a trailer is plain */
+    if (file_map(path, image, err) < 0)
+        return -1;
+    bool is_encrypted = image_trailer_read(path, &facts, &not_ours) == 0 && facts.flags & CONFIG_IMAGE_ENCRYPTED;
+    if (is_encrypted && decrypt(path, key, &facts, image, err) < 0) {
+        erofs_close(image);
+        return -1;
+    }
     const struct erofs_super *s = at(image, EROFS_SUPER_OFF, sizeof(*s));
     if (!s || s->magic != EROFS_MAGIC || s->block_bits != 12 || s->feature_incompat) {
         erofs_close(image);
@@ -60,7 +93,7 @@ int erofs_open(const char *path, struct erofs_image *image, struct error *err)
 
 void erofs_close(struct erofs_image *image)
 {
-    munmap((void *)image->data, image->size + 1);
+    munmap((void *)image->data, image->mapped_size);
 }
 
 /* ---- inodes --------------------------------------------------------------------------------------------------------------- */

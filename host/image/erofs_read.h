@@ -9,7 +9,7 @@
 
 struct erofs_image {
     const uint8_t *data;
-    size_t size;
+    size_t size, mapped_size;
     uint64_t meta_off, root_nid;
 };
 
@@ -23,7 +23,8 @@ struct erofs_file {
     uint64_t whole_size;
 };
 
-int erofs_open(const char *path, struct erofs_image *image, struct error *err);
+/* key: 32 bytes for an encrypted image; NULL: none is at hand. */
+int erofs_open(const char *path, const uint8_t *key, struct erofs_image *image, struct error *err);
 void erofs_close(struct erofs_image *image);
 /* Calls visit for all, in order, folders before what is in them; -1 from it ends the walk. */
 int erofs_walk(const struct erofs_image *image, int (*visit)(void *context, const struct erofs_file *file, struct error *err),

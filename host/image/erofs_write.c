@@ -332,11 +332,12 @@ static void all_write(struct writing *w)
         pthread_join(threads[--started], NULL);
 }
 
-int erofs_write(struct tree_node *root, const char *dir, const char *path, void (*progress)(uint64_t done, uint64_t total),
-                struct error *err)
+int erofs_write(struct tree_node *root, const char *dir, const char *path, const struct erofs_layout *layout, struct error *err)
 {
-    struct writing w = {.dir = dir, .err = err, .progress = progress, .lock = PTHREAD_MUTEX_INITIALIZER};
+    struct writing w = {.dir = dir, .err = err, .progress = layout->progress, .lock = PTHREAD_MUTEX_INITIALIZER};
     int result = all_place(&w, root);
+    if (result == 0 && layout->placed)
+        layout->placed(root, layout->context);
     w.fd = result == 0 ? open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644) : -1;
     if (result == 0 && (w.fd < 0 || ftruncate(w.fd, (off_t)(w.blocks * BLOCK)) < 0))
         result = error_errno(err, "%s", path);

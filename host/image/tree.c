@@ -206,6 +206,34 @@ struct tree_node *tree_add(struct tree_node *dir, const char *name, mode_t mode,
     return n;
 }
 
+static struct tree_node *child_find(struct tree_node *dir, const char *name, size_t len)
+{
+    size_t low = 0, high = dir->child_count;
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        int order = strncmp(dir->children[mid]->name, name, len);
+        if (order == 0)
+            order = dir->children[mid]->name[len] ? 1 : 0;
+        if (order == 0)
+            return dir->children[mid];
+        if (order < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return NULL;
+}
+
+struct tree_node *tree_find(struct tree_node *n, const char *path)
+{
+    while (n && *path) {
+        size_t len = strcspn(path + 1, "/");
+        n = child_find(n, path + 1, len);
+        path += len + 1;
+    }
+    return n;
+}
+
 void tree_free(struct tree_node *n)
 {
     if (!n)

@@ -99,7 +99,18 @@ static uint8_t *tree_make(const uint8_t *data, uint64_t data_size, size_t *size)
     return tree;
 }
 
-int verity_append(int fd, uint64_t data_size, struct image_facts *facts, struct error *err)
+int verity_root(const uint8_t *data, uint64_t size, uint8_t root_hash[32], struct error *err)
+{
+    size_t tree_size = 0;
+    uint8_t *tree = tree_make(data, size, &tree_size);
+    if (!tree)
+        return error_errno(err, "hashing the image");
+    level_hash(tree, 1, root_hash);
+    free(tree);
+    return 0;
+}
+
+int verity_append(int fd, uint64_t data_size, struct config_image *facts, struct error *err)
 {
     size_t size = 0;
     void *data = mmap(NULL, data_size, PROT_READ, MAP_SHARED, fd, 0);
@@ -107,29 +118,29 @@ int verity_append(int fd, uint64_t data_size, struct image_facts *facts, struct 
     if (!tree)
         return error_errno(err, "hashing the image");
     level_hash(tree, 1, facts->root_hash);
-    facts->data_size = facts->hash_off = data_size;
+    facts->size = facts->hash_off = data_size;
     munmap(data, data_size);
     int result = tree_write(fd, data_size, tree, size, err);
     free(tree);
     return result;
 }
 
-int verity_check(int fd, uint64_t file_size, const struct image_facts *facts, struct error *err)
+int verity_check(int fd, uint64_t file_size, const struct config_image *facts, struct error *err)
 {
     uint8_t root[HASH];
     size_t size = 0;
     uint8_t *file = mmap(NULL, file_size, PROT_READ, MAP_SHARED, fd, 0);
-    if (file == MAP_FAILED || facts->data_size % BLOCK || facts->data_size < 2 * BLOCK || facts->hash_off != facts->data_size ||
-        facts->data_size > file_size)
+    if (file == MAP_FAILED || facts->size % BLOCK || facts->size < 2 * BLOCK || facts->hash_off != facts->size ||
+        facts->size > file_size)
         return error_set(err, "the image has not the size that the configuration says");
-    uint8_t *tree = tree_make(file, facts->data_size, &size);
+    uint8_t *tree = tree_make(file, facts->size, &size);
     if (!tree)
         return error_errno(err, "hashing the image");
     level_hash(tree, 1, root);
     int result = 0;
     if (memcmp(root, facts->root_hash, HASH) != 0)
         result = error_set(err, "the image is not the one that was signed: its root hash differs");
-    else if (file_size - facts->data_size < size || memcmp(file + facts->data_size, tree, size) != 0)
+    else if (file_size - facts->size < size || memcmp(file + facts->size, tree, size) != 0)
         result = error_set(err, "the image's hash tree is damaged: reading from it would fail");
     free(tree);
     munmap(file, file_size);

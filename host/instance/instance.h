@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include "base/error.h"
 #include "base/file.h"
+#include "store/image_keys.h"
 
 #define INSTANCE_BUILD     "build"
 #define INSTANCE_IMAGE     "build/image.naos"
@@ -39,6 +40,7 @@ struct instance_run {
     int (*prepare)(void *context, struct serve *serve, struct error *err);
     void *context;
     const uint8_t *store_key; /* 32 bytes, or NULL */
+    struct image_keys image_keys;
 };
 
 /* Loads the enclave and runs the program in it: its exit status, or -1 with err set. Once in a process. */

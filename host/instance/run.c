@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <x86intrin.h>
 #include "exec.h"
+#include "image/image_file.h"
 #include "instance.h"
 #include "naos/boot.h"
 #include "cpuid.h"
@@ -21,7 +22,10 @@
 
 /* What `naos build` left, all of one build. */
 struct parts {
-    struct bytes kernel, config, sig, image; /* the image is mapped */
+    struct bytes kernel, config, sig;
+    struct bytes images[BOOT_IMAGE_MAX]; /* mapped */
+    struct image_ref refs[BOOT_IMAGE_MAX];
+    int image_count;
 };
 
 /* ---- reading them ------------------------------------------------------------------------------------------- */
@@ -56,15 +60,31 @@ static void parts_free(struct parts *p)
     part_unmap(&p->kernel);
     free(p->config.data);
     free(p->sig.data);
-    part_unmap(&p->image);
+    for (int i = 0; i < p->image_count; i++)
+        part_unmap(&p->images[i]);
     *p = (struct parts){0};
+}
+
+static int images_map(const char *dir, struct parts *p, struct error *err)
+{
+    char path[64], name[IMAGE_NAME_MAX];
+    int count = config_images(&p->config, p->refs);
+    if (count < 0)
+        return error_set(err, "%s/%s is damaged; run `naos build` again", dir, INSTANCE_CONFIG);
+    for (int i = 0; i < count; i++) {
+        snprintf(path, sizeof(path), INSTANCE_BUILD "/%s", image_file_name((unsigned)i, name));
+        if (part_map(dir, path, &p->images[i], err) < 0)
+            return -1;
+        p->image_count = i + 1;
+    }
+    return 0;
 }
 
 static int parts_read_once(const char *dir, struct parts *p, struct error *err)
 {
     *p = (struct parts){0};
     if (instance_config(dir, &p->config, err) < 0 || part_map(dir, INSTANCE_KERNEL, &p->kernel, err) < 0 ||
-        instance_file(dir, INSTANCE_SIGSTRUCT, &p->sig, err) < 0 || part_map(dir, INSTANCE_IMAGE, &p->image, err) < 0)
+        instance_file(dir, INSTANCE_SIGSTRUCT, &p->sig, err) < 0 || images_map(dir, p, err) < 0)
         return -1;
     if (p->sig.size == sizeof(struct sgx_sigstruct))
         return 0;
@@ -182,6 +202,21 @@ static int start_make(const struct instance_run *run, const struct config *confi
     return 0;
 }
 
+static int images_tell(const struct instance_run *run, const struct parts *parts, struct boot_block *boot, struct error *err)
+{
+    boot->image_count = (uint32_t)parts->image_count;
+    for (int i = 0; i < parts->image_count; i++) {
+        struct boot_image *to = &boot->images[i];
+        const uint8_t *key = image_keys_find(&run->image_keys, parts->refs[i].target);
+        *to = (struct boot_image){.addr = (uint64_t)parts->images[i].data, .size = parts->images[i].size, .has_key = key != NULL};
+        if (!key && parts->refs[i].image->flags & CONFIG_IMAGE_ENCRYPTED)
+            return error_set(err, "the image of %s is encrypted: give its key with --image-key", parts->refs[i].target);
+        if (key)
+            memcpy(to->key, key, sizeof(to->key));
+    }
+    return 0;
+}
+
 /* For who has no control socket: why the program could not be run. */
 static void first_reply(void *context, uint32_t id, uint32_t kind, int64_t value, const void *text, size_t size)
 {
@@ -203,8 +238,8 @@ int instance_run(const struct instance_run *run, struct error *err)
     if (parts_read(run->dir, &parts, err) < 0)
         return -1;
     const struct config *c = (const struct config *)parts.config.data;
-    boot.image_addr = (uint64_t)parts.image.data;
-    boot.image_size = parts.image.size;
+    if (images_tell(run, &parts, &boot, err) < 0)
+        return -1;
     if (start_make(run, c, &boot, err) < 0 || enclave_load(&parts, &serve.enclave, err) < 0)
         return -1;
     if (strcmp(sgx_enclave_backend(serve.enclave), "emulator") == 0)

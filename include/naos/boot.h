@@ -9,11 +9,22 @@
 #include <stdint.h>
 #include "naos/cpuid.h"
 
-#define BOOT_MAGIC 0x544f4f42534f414eULL
+#define BOOT_MAGIC 0x324f4f42534f414eULL
+#define BOOT_IMAGE_MAX 16u
+
+/* A file of an image, mapped read-only, and the key that the host was told for it. */
+struct boot_image {
+    uint64_t addr, size;
+    uint32_t has_key;
+    uint32_t reserved;
+    uint8_t key[32];
+};
 
 struct boot_block {
     uint64_t magic;
-    uint64_t image_addr, image_size; /* the image file, mapped read-only */
+    struct boot_image images[BOOT_IMAGE_MAX]; /* the root's, then those of the configuration's mounts, in order */
+    uint32_t image_count;
+    uint32_t reserved0;
     uint64_t start_addr, start_size; /* naos/start.h */
     uint64_t tsc_hz;
     uint64_t tsc;                    /* the counter when realtime_ns was taken */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where files have `syscall` and `cpuid` instructions that can be patched (DESIGN D3). `naos build` finds them and puts the tables of
- * all files into one file of the trusted image, CALLSITE_FILE: struct callsite_file, its entries sorted by path, then
- * strings and tables that the entries point to (tables 8-byte aligned). Little-endian.
+ * all files into one file of the trusted image, CALLSITE_FILE: struct callsite_file, its entries sorted by inode number, then
+ * strings and tables that the entries point to (tables 8-byte aligned). Little-endian. By number, since a file's path is whatever
+ * mounts and renames make of it.
  *
  * A window is a run of whole instructions around that one, at least 5 bytes, that no branch of the program
  * enters but at its start, and whose other instructions mean the same at any address. The kernel puts a jump over its
@@ -32,7 +33,8 @@ struct callsite_table {
 };
 
 struct callsite_entry {
-    uint32_t path_off;  /* a zero-ended absolute path, in the file */
+    uint64_t nid;       /* of EROFS */
+    uint32_t path_off;  /* a zero-ended absolute path in the image, for tools */
     uint32_t table_off; /* struct callsite_table */
 };
 

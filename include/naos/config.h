@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define CONFIG_MAGIC    0x464e4f4e414f534eULL
-#define CONFIG_VERSION  2
+#define CONFIG_VERSION  3
 #define CONFIG_SIZE_MAX (64u << 10)
 
 enum config_mount_kind {
@@ -22,7 +22,7 @@ enum {
     CONFIG_MOUNT_READ_ONLY = 1,
     CONFIG_MOUNT_NOEXEC = 2,
     CONFIG_MOUNT_KEY_SIGNER = 4, /* store: its key is any enclave's of the same signer, of this SVN or a later one; else this enclave's */
-    CONFIG_MOUNT_KEY_FILE = 8,   /* store: its key is given at start */
+    CONFIG_MOUNT_KEY_FILE = 8,   /* store, image: its key is given at start */
     CONFIG_MOUNT_COUNTED = 16,   /* store: refused if it is older than the counter that the host keeps (tests) */
 };
 
@@ -33,6 +33,22 @@ struct config_mount {
     uint32_t source_off; /* name of the store or the host directory */
     uint64_t size;       /* limit in bytes; 0: none */
     uint32_t files_off, file_count; /* of a host directory: struct config_file[]; none: all files, unverified */
+    uint32_t image_off;  /* of an image: struct config_image. The host's file is the next one after those of images before it */
+    uint32_t reserved;
+};
+
+enum { CONFIG_IMAGE_ENCRYPTED = 1 };
+
+/* A verified image (docs/image-format.md): what the enclave knows of the file. */
+struct config_image {
+    uint64_t size;       /* bytes under the hash tree: EROFS, and behind it the tags if it is encrypted; whole blocks */
+    uint64_t data_size;  /* of EROFS */
+    uint64_t hash_off;   /* where the hash tree starts in the file */
+    uint8_t root_hash[32];
+    uint8_t salt[32];    /* of the hash tree */
+    uint32_t salt_size;  /* 0..32 */
+    uint32_t flags;      /* CONFIG_IMAGE_* */
+    uint8_t key_salt[16]; /* the image's own key comes from the key that is given and this */
 };
 
 /* A file of a host directory that may be seen, and what it must be. */
@@ -74,11 +90,7 @@ struct config {
     uint64_t memory_size;      /* bytes, page aligned: user and kernel together */
     uint64_t address_space;    /* size of ELRANGE, a power of two */
     uint64_t stack_size;       /* soft RLIMIT_STACK of the first program */
-    uint64_t image_size;       /* bytes of the image file's data part (EROFS), page aligned */
-    uint64_t image_hash_off;   /* where the verity tree starts in the image file */
-    uint8_t image_root_hash[32];
-    uint8_t image_salt[32];
-    uint32_t image_salt_size;  /* 0..32 */
+    struct config_image image; /* of the root */
     uint32_t hostname_off;
     uint32_t workdir_off;
     uint32_t uid, gid;         /* of the first program */

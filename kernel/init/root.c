@@ -16,7 +16,6 @@
 #include "platform/plat.h"
 #include "procfs/procfs.h"
 #include "tty/tty.h"
-#include "vfs/callsites.h"
 #include "vfs/dentry.h"
 
 static _Noreturn void stop(const char *what, int err)
@@ -25,25 +24,64 @@ static _Noreturn void stop(const char *what, int err)
     plat_exit(125);
 }
 
-static struct superblock *image_open(void)
+/* ---- images ---------------------------------------------------------------------------------------------------------- */
+
+static int verity_make(const struct config_image *image, const struct boot_image *file, const char *target, struct verity **verity)
 {
-    const struct config *c = config_get();
     struct verity_params params = {
-        .host_addr = plat_host_info.image_addr, .host_size = plat_host_info.image_size, .data_size = c->image_size,
-        .hash_off = c->image_hash_off, .salt_size = c->image_salt_size,
+        .name = target, .host_addr = file->addr, .host_size = file->size, .size = image->size, .data_size = image->data_size,
+        .hash_off = image->hash_off, .salt_size = image->salt_size, .key = image->flags & CONFIG_IMAGE_ENCRYPTED ? file->key : NULL,
     };
+    memcpy(params.root_hash, image->root_hash, sizeof(params.root_hash));
+    memcpy(params.salt, image->salt, sizeof(params.salt));
+    memcpy(params.key_salt, image->key_salt, sizeof(params.key_salt));
+    return params.key && !file->has_key ? -ENOKEY : verity_open(&params, verity);
+}
+
+static const char *image_why(int err)
+{
+    switch (err) {
+    case -ENOKEY: return "the image is encrypted and the host gave no key (naos run --image-key)";
+    case -EACCES: return "the image is encrypted under another key than the one that was given";
+    case -ENOMEM: return "memory.size is too small for the image";
+    default: return "the image is not the one that this enclave was built with; run naos build";
+    }
+}
+
+/* File number idx of those that the host mapped. Stops the enclave if it cannot be used. */
+static struct superblock *image_open(const struct config_image *image, unsigned idx, const char *target)
+{
+    static const struct boot_image none;
     struct verity *verity;
     struct superblock *sb;
-    memcpy(params.root_hash, c->image_root_hash, sizeof(params.root_hash));
-    memcpy(params.salt, c->image_salt, sizeof(params.salt));
-    int err = verity_open(&params, &verity);
-    if (err)
-        stop("the image is not the one that this enclave was built with; run naos build", err);
-    err = erofs_mount(verity, &sb);
-    if (err)
-        stop("the image cannot be mounted", err);
+    int err = verity_make(image, idx < plat_host_info.image_count ? &plat_host_info.images[idx] : &none, target, &verity);
+    if (err == 0)
+        err = erofs_mount(verity, &sb);
+    if (err) {
+        log_error("%s: %s (error %d)", target, image_why(err), -err);
+        plat_exit(125);
+    }
     return sb;
 }
+
+/* Images have been opened: the host's keys are needed no more. */
+static void image_keys_wipe(void)
+{
+    for (unsigned i = 0; i < BOOT_IMAGE_MAX; i++)
+        mem_wipe(plat_host_info.images[i].key, sizeof(plat_host_info.images[i].key));
+}
+
+static struct superblock *image_make(const struct config_mount *m)
+{
+    const struct config *c = config_get();
+    const struct config_mount *all = (const struct config_mount *)((const char *)c + c->mounts_off);
+    unsigned idx = 1; /* 0 is the root's */
+    for (const struct config_mount *other = all; other < m; other++)
+        idx += other->kind == CONFIG_MOUNT_IMAGE;
+    return image_open((const struct config_image *)((const char *)c + m->image_off), idx, config_string(m->target_off));
+}
+
+/* ---- mount points ---------------------------------------------------------------------------------------------------- */
 
 /* A directory under `at`, made if it is not there: mount points need not be in the image. */
 static struct dentry *dir_make(struct dentry *at, const char *name, size_t len)
@@ -177,7 +215,8 @@ static int superblock_make(const struct config_mount *m, struct superblock **sb)
     case CONFIG_MOUNT_MEMORY: return ramfs_mount("tmpfs", m->size, sb);
     case CONFIG_MOUNT_STORE: return store_make(m, sb);
     case CONFIG_MOUNT_HOST: return host_make(m, sb);
-    default: return -ENOSYS;
+    case CONFIG_MOUNT_IMAGE: *sb = image_make(m); return 0;
+    default: return -EINVAL;
     }
 }
 
@@ -190,8 +229,8 @@ static void config_mount_one(const struct path *root, const struct config_mount 
         return; /* the root, which is there */
     int err = superblock_make(m, &sb);
     if (err)
-        stop(err == -ENOSYS ? "this kind of mount is not there yet (CAVEATS.md)" : target, err);
-    if (m->kind == CONFIG_MOUNT_HOST)
+        stop(target, err);
+    if (m->kind == CONFIG_MOUNT_HOST || m->kind == CONFIG_MOUNT_IMAGE)
         flags |= MOUNT_NOSUID | MOUNT_NODEV;
     mount_at(root, target, sb, m->kind == CONFIG_MOUNT_MEMORY ? "tmpfs" : config_string(m->source_off), flags);
 }
@@ -223,19 +262,19 @@ void root_get(struct path *result)
 
 void root_mount(void)
 {
-    struct superblock *image = image_open(), *upper, *sb, *unnamed;
     const struct config *c = config_get();
+    struct superblock *image = image_open(&c->image, 0, "/"), *upper, *sb, *unnamed;
     int err = upper_make(&upper);
     if (err == 0)
-        err = overlay_mount(upper->root, image->root, true, &sb);
+        err = overlay_mount(upper->root, image->root, &sb);
     if (err == 0)
         err = mount_root(sb, "overlay", 0, &root);
     if (err)
         stop("the root file system cannot be made", err);
-    callsites_load(image);
     standard_mount_all(&root);
     for (uint32_t i = 0; i < c->mount_count; i++)
         config_mount_one(&root, config_mount_at(i));
+    image_keys_wipe();
     err = ramfs_mount("tmpfs", RAMFS_UNLIMITED, &unnamed);
     if (err)
         stop("memory for files without a name", err);

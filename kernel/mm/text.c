@@ -91,12 +91,13 @@ int area_patch_sites(struct vmspace *vm, const struct area *a, uaddr_t start, ua
 
 /* ---- addresses ---------------------------------------------------------------------------------------------- */
 
-/* The text whose trampolines hold pc. */
-static struct area *text_of_trampoline(struct vmspace *vm, uaddr_t pc)
+/* The text whose trampolines hold pc, and its sites: asked for once, since a file that is copied up meanwhile loses them. */
+static struct area *text_of_trampoline(struct vmspace *vm, uaddr_t pc, const struct callsite_table **sites)
 {
     struct area *a = area_at_or_after(vm, 0);
     for (; a; a = area_next(a)) {
         const struct callsite_table *t = a->trampolines ? callsites_of(a) : NULL;
+        *sites = t;
         if (t && pc >= a->trampolines && pc - a->trampolines < (uint64_t)t->count * ARCH_CALLSITE_TRAMPOLINE_SIZE)
             return a;
     }
@@ -107,10 +108,11 @@ uaddr_t vm_pc_to_text(struct vmspace *vm, uaddr_t pc)
 {
     mutex_lock(&vm->lock);
     struct area *at = area_find(vm, pc);
-    struct area *text = at && at->name == trampoline_name ? text_of_trampoline(vm, pc) : NULL;
+    const struct callsite_table *sites;
+    struct area *text = at && at->name == trampoline_name ? text_of_trampoline(vm, pc, &sites) : NULL;
     if (text) {
         uint64_t off = pc - text->trampolines;
-        const struct callsite *site = &callsites_of(text)->sites[off / ARCH_CALLSITE_TRAMPOLINE_SIZE];
+        const struct callsite *site = &sites->sites[off / ARCH_CALLSITE_TRAMPOLINE_SIZE];
         pc = text->start + (site->window_off - text->offset) +
              arch_callsite_text_off(site, (unsigned)(off % ARCH_CALLSITE_TRAMPOLINE_SIZE));
     }

@@ -164,7 +164,7 @@ static int overlay_type_mount(const char *data, struct superblock **sb)
         return err;
     err = option_walk(data, "lowerdir", &lower);
     if (err == 0) {
-        err = overlay_mount(path_inode(&upper), path_inode(&lower), false, sb);
+        err = overlay_mount(path_inode(&upper), path_inode(&lower), sb);
         path_put(&lower);
     }
     path_put(&upper);

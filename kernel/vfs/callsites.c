@@ -5,8 +5,6 @@
 #include "heap/heap.h"
 #include "naos/callsite.h"
 
-static const struct callsite_file *sites;
-
 /* Measured content, but checked: an offset outside would make us read anything. */
 static bool is_sound(const struct callsite_file *f, uint64_t size)
 {
@@ -29,34 +27,33 @@ static bool is_sound(const struct callsite_file *f, uint64_t size)
     return true;
 }
 
-void callsites_load(struct superblock *image)
+const struct callsite_file *callsites_load(struct superblock *image)
 {
     struct inode *dir, *file;
     if (image->root->ops->lookup(image->root, ".naos", 5, &dir))
-        return;
+        return NULL;
     int err = dir->ops->lookup(dir, "callsites", 9, &file);
     inode_put(dir);
     if (err)
-        return;
+        return NULL;
     struct callsite_file *f = heap_alloc(file->size);
-    if (f && pagecache_read(file->pages, 0, f, file->size) == (int64_t)file->size && is_sound(f, file->size)) {
-        sites = f;
-    } else {
+    if (!f || pagecache_read(file->pages, 0, f, file->size) != (int64_t)file->size || !is_sound(f, file->size)) {
         log_warn("the image's table of system-call sites cannot be used: system calls will be slow");
         heap_free(f);
+        f = NULL;
     }
     inode_put(file);
+    return f;
 }
 
-const struct callsite_table *callsites_find(const char *path)
+const struct callsite_table *callsites_find(const struct callsite_file *f, uint64_t nid)
 {
-    uint32_t low = 0, high = sites ? sites->count : 0;
+    uint32_t low = 0, high = f ? f->count : 0;
     while (low < high) {
         uint32_t mid = low + (high - low) / 2;
-        int c = strcmp((const char *)sites + sites->entries[mid].path_off, path);
-        if (c == 0)
-            return (const struct callsite_table *)((const char *)sites + sites->entries[mid].table_off);
-        if (c < 0)
+        if (f->entries[mid].nid == nid)
+            return (const struct callsite_table *)((const char *)f + f->entries[mid].table_off);
+        if (f->entries[mid].nid < nid)
             low = mid + 1;
         else
             high = mid;

@@ -29,8 +29,7 @@ struct inode {
     int32_t writers;                 /* open for writing; below 0: programs that run it. Atomic */
     bool is_linkable;                /* nlink is 0, and yet linkat(2) may give it a name: O_TMPFILE */
     uint32_t seals;                  /* F_SEAL_* of a file in memory; under lock */
-    bool is_from_image;              /* its content is the trusted image's, unchanged */
-    const struct callsite_table *callsites;
+    const struct callsite_table *callsites; /* of a program of a verified image, as long as its content is that; else NULL */
 };
 
 struct iattr {

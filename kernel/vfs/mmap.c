@@ -2,7 +2,6 @@
 /* What a mapping keeps of its file: the file itself is the vm_owner. */
 #include "base/string.h"
 #include "proc/process.h"
-#include "vfs/callsites.h"
 #include "vfs/dentry.h"
 #include "vfs/inode.h"
 
@@ -30,16 +29,9 @@ static void owner_describe(struct vm_owner *owner, char *path, size_t size, uint
         path[0] = 0;
 }
 
-/* Sites belong to the image's content: a file that was written since, or made here, has none. */
 static const struct callsite_table *owner_callsites(struct vm_owner *owner)
 {
-    struct file *f = file_of(owner);
-    char path[512];
-    if (!f->inode->is_from_image)
-        return NULL;
-    if (!f->inode->callsites && path_name(&f->path, path, sizeof(path)) > 0)
-        f->inode->callsites = callsites_find(path);
-    return f->inode->callsites;
+    return __atomic_load_n(&file_of(owner)->inode->callsites, __ATOMIC_RELAXED);
 }
 
 static const struct vm_owner_ops owner_ops = {

@@ -4,3 +4,8 @@ CHECKS += check-fs
 
 check-fs: all sys-tests
 	tests/fs/run
+
+# Verified images beside the root's, and encrypted ones.
+CHECKS += check-images
+check-images: all sys-tests
+	tests/fs/images

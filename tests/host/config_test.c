@@ -137,8 +137,8 @@ static void compiled_check(const struct bytes *b)
     const struct config_publish *p = (const struct config_publish *)(b->data + c->publish_off);
     const struct config_outbound *o = (const struct config_outbound *)(b->data + c->outbound_off);
     test_result(c->magic == CONFIG_MAGIC && c->size == b->size && c->memory_size == 64 << 20 &&
-                    c->vcpu_max == 3 && c->uid == 5 && c->flags == 0 && c->image_size == 8192 &&
-                    c->image_root_hash[31] == 0x77,
+                    c->vcpu_max == 3 && c->uid == 5 && c->flags == 0 && c->image.size == 8192 &&
+                    c->image.root_hash[31] == 0x77,
                 "config-compiled-numbers", "a number is not as given");
     test_result(is_text(b, c->hostname_off, "box") && is_text(b, c->workdir_off, "/w") &&
                     c->entry_points.count == 2 && is_text(b, c->entry_points.off, "/a") &&
@@ -177,7 +177,7 @@ static void compile_run(void)
     struct app app;
     struct error err;
     struct bytes block;
-    struct image_facts facts = {.data_size = 8192, .hash_off = 8192, .root_hash = {[31] = 0x77}};
+    struct config_image facts = {.size = 8192, .data_size = 8192, .hash_off = 8192, .root_hash = {[31] = 0x77}};
     if (!test_result(read_text(json, &app, &err) == 0 &&
                          app_compile(&app, &facts, &block, &err) == 0,
                      "config-compile", "%s", err.text))
@@ -198,7 +198,7 @@ static void overfull_run(void)
         p += sprintf(p, ", \"/path/%d\"", i);
     strcpy(p, "]}");
     bool is_ok = read_text(json, &app, &err) == 0 &&
-                 app_compile(&app, &(struct image_facts){0}, &block, &err) < 0;
+                 app_compile(&app, &(struct config_image){0}, &block, &err) < 0;
     test_result(is_ok && strstr(err.text, "more than 64 KiB"), "config-overfull", "%s", err.text);
     free(json);
 }

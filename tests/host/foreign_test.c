@@ -50,7 +50,7 @@ static bool image_walk(const char *path, struct error *err)
 {
     struct erofs_image image;
     seen = 0;
-    if (erofs_open(path, &image, err) < 0)
+    if (erofs_open(path, NULL, &image, err) < 0)
         return false;
     int result = erofs_walk(&image, visit, NULL, err);
     erofs_close(&image);
@@ -69,7 +69,7 @@ static void images_check(void)
         "/dev/zero >zeros && ln zeros again && mkfifo pipe",
         test_path("tree"), test_path("tree"));
     struct tree_node *root = tree_read(test_path("tree"), &err);
-    bool is_written = root && erofs_write(root, test_path("tree"), image, NULL, &err) == 0;
+    bool is_written = root && erofs_write(root, test_path("tree"), image, &(struct erofs_layout){0}, &err) == 0;
     tree_free(root);
     bool is_walked = is_written && image_walk(image, &err);
     test_result(is_walked && seen == 308, "image-walk", "%s, %zu files", err.text, seen);

@@ -33,7 +33,7 @@ static void folder_list(const char *name, const char *to)
                  dir, test_path(to));
 }
 
-static bool image_make(const char *folder, const char *to, struct image_facts *facts,
+static bool image_make(const char *folder, const char *to, struct config_image *facts,
                        struct callsite_totals *totals)
 {
     struct error err = {""};
@@ -65,7 +65,7 @@ static void content_check(void)
 
 static void refusals_check(void)
 {
-    struct image_facts facts;
+    struct config_image facts;
     struct callsite_totals totals;
     struct error err = {""};
     test_result(image_write(test_path("nowhere"), test_path("i"), &no_options, &facts, &totals, &err) < 0 &&
@@ -81,7 +81,7 @@ static void refusals_check(void)
 
 int main(void)
 {
-    struct image_facts first, second;
+    struct config_image first, second;
     struct callsite_totals totals;
     test_begin();
     folder_make("first");

@@ -4,10 +4,12 @@
 HOST_TEST_BIN := $(B)/tests/host
 HOST_TESTS := config_test verity_test sites_test image_test foreign_test sgx_test
 HOST_TEST_LIB := $(filter-out $(B)/host/cmd/%,$(HOST_OBJ))
-HOST_SAN_C := $(wildcard host/image/*.c host/base/*.c platform/sgx/host/layout.c)
+HOST_SAN_C := $(wildcard host/image/*.c host/base/*.c platform/sgx/host/layout.c) \
+	$(addprefix host/store/,env.c aead_openssl.c image_crypt.c image_keys.c keyfile.c)
 HOST_SAN_OBJ := $(HOST_SAN_C:%.c=$(HOST_TEST_BIN)/san/%.o)
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 
+$(HOST_TEST_BIN)/san/host/store/%.o: HOST_CFLAGS += -Ikernel -fno-strict-aliasing
 $(HOST_TEST_BIN)/san/%.o: %.c
 	@mkdir -p $(@D)
 	$(SAY) CC "$< (sanitized)"

@@ -26,7 +26,7 @@ static bool layout_make(const char *kernel_path)
     test_file("naos.json", json, strlen(json));
     bool is_ok = app_read(test_dir, &app, &err) == 0 &&
                  file_read(kernel_path, &kernel, &err) == 0 &&
-                 app_compile(&app, &(struct image_facts){.data_size = 8192, .hash_off = 8192},
+                 app_compile(&app, &(struct config_image){.size = 8192, .data_size = 8192, .hash_off = 8192},
                              &config, &err) == 0 &&
                  sgx_layout_build(&layout, kernel.data, kernel.size, config.data, config.size,
                                   err.text, sizeof(err.text)) == 0;

@@ -46,7 +46,7 @@ static void flip(uint64_t at)
 static void size_run(uint64_t blocks)
 {
     char name[64];
-    struct image_facts facts = {0};
+    struct config_image facts = {0};
     struct error err;
     data_fill(blocks);
     int fd = open(test_path("data"), O_RDWR);

@@ -44,12 +44,12 @@ static uint64_t flip_random(void)
 /* A copy of the image in its own place, that can be written. */
 static void image_own(const struct boot_block *boot)
 {
-    void *copy = malloc(boot->image_size);
-    memcpy(copy, (void *)boot->image_addr, boot->image_size);
-    if (mmap((void *)boot->image_addr, boot->image_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+    void *copy = malloc(boot->images[0].size);
+    memcpy(copy, (void *)boot->images[0].addr, boot->images[0].size);
+    if (mmap((void *)boot->images[0].addr, boot->images[0].size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
         MAP_FAILED)
         _exit(2);
-    memcpy((void *)boot->image_addr, copy, boot->image_size);
+    memcpy((void *)boot->images[0].addr, copy, boot->images[0].size);
     free(copy);
 }
 
@@ -73,7 +73,7 @@ static void *flip_main(void *arg)
             vcpu->frame->out_size = flip_random();
             flip_one(vcpu->buffer + flip_random() % 256);
         }
-        flip_one((uint8_t *)serve->boot->image_addr + flip_random() % serve->boot->image_size);
+        flip_one((uint8_t *)serve->boot->images[0].addr + flip_random() % serve->boot->images[0].size);
     }
     return NULL;
 }

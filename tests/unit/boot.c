@@ -26,13 +26,13 @@ void unit_boot_config(struct fake_params *params)
     memcpy(block.bytes + STRINGS_OFF, strings, sizeof(strings));
     block.config = (struct config){
         .magic = CONFIG_MAGIC, .version = CONFIG_VERSION, .size = sizeof(block), .vcpu_max = 4, .memory_size = params->memory_size,
-        .stack_size = 1 << 20, .image_size = UNIT_IMAGE_DATA_SIZE, .image_hash_off = UNIT_IMAGE_DATA_SIZE,
+        .stack_size = 1 << 20, .image = {.size = UNIT_IMAGE_DATA_SIZE, .data_size = UNIT_IMAGE_DATA_SIZE, .hash_off = UNIT_IMAGE_DATA_SIZE},
         .workdir_off = STRINGS_OFF + 6, .entry_points = {STRINGS_OFF, 1}, .env = {STRINGS_OFF + 8, 1},
     };
     *(struct config_outbound *)(block.bytes + OUTBOUND_OFF) = (struct config_outbound){.port_last = 65535}; /* anywhere */
     block.config.outbound_off = OUTBOUND_OFF;
     block.config.outbound_count = 1;
-    memcpy(block.config.image_root_hash, root, sizeof(root));
+    memcpy(block.config.image.root_hash, root, sizeof(root));
     params->config = &block;
     params->config_size = sizeof(block);
 }
@@ -43,9 +43,9 @@ static void image_load(void)
     fseek(f, 0, SEEK_END);
     size_t size = (size_t)ftell(f);
     rewind(f);
-    plat_host_info.image_addr = (uintptr_t)fake_host_alloc(size);
-    plat_host_info.image_size = size;
-    EXPECT(fread((void *)(uintptr_t)plat_host_info.image_addr, 1, size, f) == size);
+    plat_host_info.images[0] = (struct boot_image){.addr = (uintptr_t)fake_host_alloc(size), .size = size};
+    plat_host_info.image_count = 1;
+    EXPECT(fread((void *)(uintptr_t)plat_host_info.images[0].addr, 1, size, f) == size);
     fclose(f);
 }
 

@@ -11,6 +11,7 @@
 #include "base/string.h"
 #include "heap/heap.h"
 #include "naos/erofs.h"
+#include "vfs/callsites.h"
 
 #define BLOCK 4096u
 #define INODE_BUCKETS 1024
@@ -20,6 +21,7 @@ struct erofs {
     struct pagecache *device;
     uint64_t meta_off, size, files;
     ns_t build_time;
+    const struct callsite_file *callsites; /* NULL: it has none */
     struct spinlock lock; /* guards the inode cache */
     struct list buckets[INODE_BUCKETS];
 };
@@ -162,6 +164,7 @@ static struct inode *inode_build(struct superblock *sb, uint64_t nid)
     inode->atime = inode->mtime = inode->ctime = inode->btime = raw.mtime;
     bool is_device = S_ISCHR(raw.mode) || S_ISBLK(raw.mode);
     inode->rdev = is_device ? raw.block : 0;
+    inode->callsites = callsites_find(fs->callsites, nid);
     inode->size = is_device ? 0 : raw.size;
     err = layout_check(fs, &raw, off, n);
     if (err == 0 && (S_ISREG(raw.mode) || S_ISDIR(raw.mode)))
@@ -174,27 +177,36 @@ static struct inode *inode_build(struct superblock *sb, uint64_t nid)
     return inode;
 }
 
+static struct inode *find_locked(struct erofs *fs, uint64_t nid)
+{
+    struct erofs_node *n;
+    list_for_each (n, &fs->buckets[nid % INODE_BUCKETS], bucket_node) {
+        if (n->inode->ino == nid)
+            return n->inode;
+    }
+    return NULL;
+}
+
 /* Inodes stay for good once they are there: their pages are what everybody above shares. */
 static int inode_get_by_nid(struct superblock *sb, uint64_t nid, struct inode **result)
 {
     struct erofs *fs = erofs_of(sb);
-    struct list *bucket = &fs->buckets[nid % INODE_BUCKETS];
-    struct erofs_node *n;
-    struct inode *found = NULL;
     spin_lock(&fs->lock);
-    list_for_each (n, bucket, bucket_node) {
-        if (n->inode->ino == nid)
-            found = n->inode;
-    }
+    struct inode *found = find_locked(fs, nid), *made = NULL;
     spin_unlock(&fs->lock);
     if (!found) {
-        found = inode_build(sb, nid);
-        if (is_err(found))
-            return ptr_err(found);
+        made = inode_build(sb, nid);
+        if (is_err(made))
+            return ptr_err(made);
         spin_lock(&fs->lock);
-        list_push_front(bucket, &((struct erofs_node *)found->data)->bucket_node);
+        found = find_locked(fs, nid); /* another may have been faster */
+        if (!found)
+            list_push_front(&fs->buckets[nid % INODE_BUCKETS], &((struct erofs_node *)made->data)->bucket_node);
         spin_unlock(&fs->lock);
     }
+    if (found && made)
+        inode_put(made);
+    found = found ? found : made;
     inode_get(found);
     *result = found;
     return 0;
@@ -350,6 +362,8 @@ int erofs_mount(struct verity *v, struct superblock **result)
     err = inode_get_by_nid(sb, super.root_nid, &sb->root);
     if (err == 0 && !S_ISDIR(sb->root->mode))
         err = -EINVAL;
+    if (err == 0)
+        fs->callsites = callsites_load(sb);
     *result = sb;
     return err;
 }

@@ -14,7 +14,6 @@
 struct overlay { /* sb->data */
     struct superblock *upper, *lower;
     struct inode *upper_root, *lower_root;
-    bool is_root;
     struct mutex change; /* one change of names, or copy, at a time */
     struct spinlock lock; /* guards the tables */
     struct list by_upper[OVERLAY_BUCKETS], by_lower[OVERLAY_BUCKETS];

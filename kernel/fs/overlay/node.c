@@ -100,7 +100,7 @@ static struct inode *node_make(struct superblock *sb, struct inode *upper, struc
     inode->nlink = real->nlink;
     inode->atime = real->atime;
     inode->btime = real->btime;
-    inode->is_from_image = o->is_root && !upper && S_ISREG(real->mode);
+    inode->callsites = !upper && lower->sb->id ? lower->callsites : NULL; /* content below that never changes */
     pages_take(inode, real);
     node_sync(inode);
     return inode;
@@ -160,7 +160,7 @@ void node_add_upper(struct inode *inode, struct inode *upper)
     struct overlay *o = overlay_of(inode->sb);
     if (n->lower->nlink > 1 && !S_ISDIR(inode->mode))
         inode_get(inode);
-    inode->is_from_image = false;
+    __atomic_store_n(&inode->callsites, NULL, __ATOMIC_RELAXED);
     __atomic_store_n(&n->upper, upper, __ATOMIC_RELEASE);
     pages_take(inode, upper);
     spin_lock(&o->lock);

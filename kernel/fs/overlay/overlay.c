@@ -60,7 +60,7 @@ static int root_make(struct superblock *sb, struct overlay *o)
     return node_get(sb, o->upper_root, o->lower_root, &(struct place){NULL, "", 0}, path, &sb->root);
 }
 
-static struct overlay *overlay_alloc(struct inode *upper, struct inode *lower, bool is_root)
+static struct overlay *overlay_alloc(struct inode *upper, struct inode *lower)
 {
     struct overlay *o = heap_zalloc(sizeof(*o));
     if (!o)
@@ -73,7 +73,6 @@ static struct overlay *overlay_alloc(struct inode *upper, struct inode *lower, b
     inode_get(lower);
     ref_get(&upper->sb->ref);
     ref_get(&lower->sb->ref);
-    o->is_root = is_root;
     mutex_init(&o->change);
     for (size_t i = 0; i < OVERLAY_BUCKETS; i++) {
         list_init(&o->by_upper[i]);
@@ -82,14 +81,14 @@ static struct overlay *overlay_alloc(struct inode *upper, struct inode *lower, b
     return o;
 }
 
-int overlay_mount(struct inode *upper, struct inode *lower, bool is_root, struct superblock **result)
+int overlay_mount(struct inode *upper, struct inode *lower, struct superblock **result)
 {
     if (!S_ISDIR(upper->mode) || !S_ISDIR(lower->mode))
         return -ENOTDIR;
     if (!upper->ops->tmpfile || !upper->ops->link || !upper->ops->setxattr)
         return -EINVAL;
     struct superblock *sb = superblock_create(&overlay_super_ops, "overlay", NULL);
-    struct overlay *o = sb ? overlay_alloc(upper, lower, is_root) : NULL;
+    struct overlay *o = sb ? overlay_alloc(upper, lower) : NULL;
     if (!o) {
         heap_free(sb);
         return -ENOMEM;

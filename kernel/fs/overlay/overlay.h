@@ -9,6 +9,6 @@
 
 /*
  * Two directories; nobody else may change them meanwhile. upper: on a file system with tmpfile, link and trusted attributes
- * (-EINVAL). is_root: what it shows of `lower` is the image that programs are started from.
+ * (-EINVAL).
  */
-nodiscard int overlay_mount(struct inode *upper, struct inode *lower, bool is_root, struct superblock **sb);
+nodiscard int overlay_mount(struct inode *upper, struct inode *lower, struct superblock **sb);

@@ -87,25 +87,30 @@ static void host_info_take(uint64_t addr)
     if (!plat_is_host_range(addr, sizeof(b)))
         plat_panic("boot: the boot block is not host memory");
     memcpy(&b, (const void *)addr, sizeof(b));
-    const struct config *config = plat_info.config;
     if (b.magic != BOOT_MAGIC || b.vcpu_count < 1 || b.vcpu_count > plat_info.vcpu_max)
         plat_panic("boot: the boot block is not one of this version, or asks for more vCPUs than the enclave has");
     if (b.tsc_hz < 1000000 || b.tsc_hz > 100000000000ULL || b.realtime_ns < 0)
         plat_panic("boot: the host's clock is out of range");
-    if (!plat_is_host_range(b.image_addr, b.image_size) || b.image_size < config->image_size || b.image_addr % 8)
-        plat_panic("boot: the image is not host memory, or too small");
+    if (b.image_count < 1 || b.image_count > BOOT_IMAGE_MAX)
+        plat_panic("boot: no image, or too many");
+    for (uint32_t i = 0; i < b.image_count; i++) {
+        if (!plat_is_host_range(b.images[i].addr, b.images[i].size) || b.images[i].addr % 8)
+            plat_panic("boot: an image is not host memory");
+    }
     if (!plat_is_host_range(b.start_addr, b.start_size) || b.start_size > START_SIZE_MAX)
         plat_panic("boot: the start block is not host memory, or too large");
     const char *missing = b.cpuid_count <= CPUID_CLAIM_MAX ? arch_cpuid_init(b.cpuid, b.cpuid_count, b.vcpu_count, b.tsc_hz) : "CPUID";
     if (missing)
         cpu_refuse(missing);
     plat_host_info = (struct plat_host_info){
-        .image_addr = b.image_addr, .image_size = b.image_size, .tsc_hz = b.tsc_hz,
+        .image_count = b.image_count, .tsc_hz = b.tsc_hz,
         .realtime_ns = b.realtime_ns, .tsc_at_boot = (int64_t)b.tsc, .vcpu_count = b.vcpu_count,
         .is_tty = {b.is_tty[0] != 0, b.is_tty[1] != 0, b.is_tty[2] != 0},
         .trace_syscalls = b.trace_syscalls != 0, .print_stats = b.print_stats != 0,
         .log_level = MIN(b.log_level, 4u), .start_addr = b.start_addr, .start_size = b.start_size,
     };
+    memcpy(plat_host_info.images, b.images, sizeof(b.images));
+    memset(b.images, 0, sizeof(b.images)); /* keys */
 }
 
 void sgx_boot(uint64_t frame, uint64_t block)
