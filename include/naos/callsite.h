@@ -14,7 +14,7 @@
 
 #define CALLSITE_FILE    "/.naos/callsites"
 #define CALLSITE_MAGIC   0x53434e31u /* "1NCS" */
-#define CALLSITE_VERSION 2
+#define CALLSITE_VERSION 3
 #define CALLSITE_WINDOW_MAX 24
 
 enum callsite_kind { CALLSITE_SYSCALL, CALLSITE_CPUID, CALLSITE_KINDS };
