@@ -6,11 +6,12 @@ BENCH_BIN := $(B)/bench/bin
 BENCH_PROGRAMS := $(patsubst %.c,$(BENCH_BIN)/%,$(notdir $(wildcard bench/*.c bench/programs/*.c)))
 
 $(BENCH_BIN)/true: BENCH_LINK = -static -no-pie
+$(BENCH_BIN)/sqlite: BENCH_LIBS = -lsqlite3 -lm
 $(BENCH_BIN)/%: BENCH_LINK = -static-pie
 $(BENCH_BIN)/%: bench/%.c bench/bench.h
 	@mkdir -p $(@D)
 	$(SAY) CC $<
-	$(Q)$(CC) $(STD) -O2 -Wall -Wextra -pthread $(BENCH_LINK) $< -o $@
+	$(Q)$(CC) $(STD) -O2 -Wall -Wextra -pthread $(BENCH_LINK) $< $(BENCH_LIBS) -o $@
 # small programs that others start
 $(BENCH_BIN)/%: bench/programs/%.c
 	@mkdir -p $(@D)

@@ -5,8 +5,10 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 #include "bench.h"
 
@@ -50,6 +52,18 @@ static void write_sequential(long mib)
     bench_need(fsync(fd) == 0, "fsync");
     rate_report("write_fsync", start, mib);
     close(fd);
+}
+
+/* Bytes of data to bytes that the file system took for them. */
+static void space(long mib, uint64_t free_before)
+{
+    struct statfs fs;
+    struct stat st;
+    bench_need(stat(large, &st) == 0, large);
+    double taken = (double)st.st_blocks * 512; /* natively others write too: the file's own */
+    if (stat("/store", &st) == 0 && statfs(".", &fs) == 0)
+        taken = (double)(free_before - fs.f_bfree) * (double)fs.f_bsize;
+    bench_report("store_space", (double)mib * MIB / taken, "x");
 }
 
 /* In an enclave: decrypted again, as what the program's memory holds of it is dropped. Natively: the page cache. */
@@ -138,8 +152,12 @@ static void small_files(void)
 int main(void)
 {
     long mib = size_mib();
+    struct statfs fs;
     directory_enter();
+    unlink(large);
+    bench_need(statfs(".", &fs) == 0, "statfs");
     write_sequential(mib);
+    space(mib, fs.f_bfree);
     read_sequential(mib);
     read_cached(mib);
     random_read(mib);

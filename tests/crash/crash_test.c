@@ -50,6 +50,7 @@ static int record(enum workload_kind kind, unsigned seed, unsigned steps, uint8_
     int err = store_open(&recorded.dev, workload_key, 0, &w.st);
     if (err)
         return err;
+    store_expect_sync(w.st, seed % 2); /* half of them as under a database */
     point_count = 0;
     *first = malloc(BLOCKS * STORE_BLOCK);
     memcpy(*first, recorded.bytes, BLOCKS * STORE_BLOCK);

@@ -353,7 +353,7 @@ static int node_write(struct store *st, struct node *n)
     struct store_ptr ptr = {.addr = addr, .birth = generation_now(st)};
     random_bytes(ptr.nonce, sizeof(ptr.nonce));
     aead_seal(st->block_key, ptr.nonce, NULL, 0, n->block, st->bounce, STORE_BLOCK, ptr.tag);
-    err = st->dev->ops->write(st->dev, ptr.addr, st->bounce, 1);
+    err = blocks_put(st, ptr.addr, st->bounce, 1);
     if (err)
         return err;
     n->ptr = ptr;

@@ -2,6 +2,8 @@
 /* The data of files: extents in the tree, blocks outside. A block is never overwritten: it gets a new place and nonce. */
 #include "fs/store/internal.h"
 
+#define SOON_MAX 16u /* blocks: more than that takes its time anyway */
+
 struct extent { /* a stored one with its place, copied out of the tree */
     uint64_t first; /* block of the file */
     struct store_extent e;
@@ -224,7 +226,7 @@ static int blocks_write(struct store *st, struct extent *x, const void *const *b
             aead_seal(st->block_key, nonce, NULL, 0, blocks[done + i], st->bounce + i * STORE_BLOCK, STORE_BLOCK,
                       x->tags[done + i]);
         }
-        int err = st->dev->ops->write(st->dev, x->e.addr + done, st->bounce, n);
+        int err = blocks_put(st, x->e.addr + done, st->bounce, n);
         if (err)
             return err;
         done += n;
@@ -245,6 +247,17 @@ static int extent_write(struct store *st, uint64_t ino, struct extent *x, const 
     return err;
 }
 
+void store_expect_sync(struct store *st, bool is_expected)
+{
+    st->expects_sync = is_expected;
+}
+
+static int room_find(struct store *st, size_t want, uint64_t *addr, uint64_t *count)
+{
+    bool is_soon = st->expects_sync && want <= SOON_MAX;
+    return is_soon ? space_alloc_written(st, want, addr, count) : space_alloc(st, want, addr, count);
+}
+
 int store_write(struct store *st, uint64_t ino, uint64_t first, const void *const *blocks, size_t count, size_t reserved)
 {
     struct extent x;
@@ -253,7 +266,7 @@ int store_write(struct store *st, uint64_t ino, uint64_t first, const void *cons
     int err = change_begin(st, count > reserved ? count - reserved : 0);
     while (err == 0 && done < count) {
         uint64_t addr, got = 0;
-        err = space_alloc(st, MIN(count - done, STORE_EXTENT_MAX), &addr, &got);
+        err = room_find(st, MIN(count - done, STORE_EXTENT_MAX), &addr, &got);
         if (err)
             break;
         x.first = first + done;

@@ -58,14 +58,21 @@ static struct inode *dirty_take(struct store_fs *fs)
 
 /* ---- writing it -------------------------------------------------------------------------------------------------------- */
 
-int store_inode_flush(struct inode *inode)
+static int inode_flush(struct inode *inode, bool for_sync)
 {
     mutex_lock(&inode->lock);
+    store_vnode_of(inode)->is_syncing = for_sync;
     int err = inode->pages ? pagecache_write_back(inode->pages) : 0;
+    store_vnode_of(inode)->is_syncing = false;
     if (err == 0)
         err = store_attrs_push(inode);
     mutex_unlock(&inode->lock);
     return err;
+}
+
+int store_inode_flush(struct inode *inode)
+{
+    return inode_flush(inode, false);
 }
 
 /* Nobody has it open, and it has no name: what is dirty in it goes with it. */
@@ -131,7 +138,7 @@ int store_inode_sync(struct inode *inode)
 {
     struct store_fs *fs = store_fs_of(inode->sb);
     struct store_info info;
-    int err = store_inode_flush(inode);
+    int err = inode_flush(inode, true);
     if (err)
         return err;
     mutex_lock(&fs->lock);

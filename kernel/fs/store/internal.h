@@ -47,6 +47,8 @@ struct space {
     uint64_t max, used_count, pending_count;
     uint64_t reserved; /* promised to data not yet written */
     uint64_t hint;     /* nothing is free below */
+    uint64_t *written; /* bitmap: the host's file system has bytes there, for all we know */
+    uint64_t pool, pool_end; /* written blocks, used by nothing yet: for what is synced at once */
 };
 
 struct log {
@@ -54,6 +56,7 @@ struct log {
     size_t size;
     bool is_overflown; /* they did not fit: only a commit helps */
     uint64_t seq;      /* the next block of the log */
+    uint64_t written;  /* blocks of it that the host's file system has bytes for, for all we know */
     uint8_t chain[STORE_TAG];
 };
 
@@ -70,6 +73,7 @@ struct store {
     struct log log;
     uint64_t epoch;
     bool is_read_only;
+    bool expects_sync; /* store_expect_sync */
     int failed;      /* a write went wrong: nothing is changed any more */
     uint8_t *bounce; /* BOUNCE blocks of ciphertext */
     uint8_t *scratch; /* a block */
@@ -162,6 +166,8 @@ nodiscard int space_init(struct store *st);
 void space_fini(struct store *st);
 /* Up to `want` blocks in a row. -ENOSPC */
 nodiscard int space_alloc(struct store *st, uint64_t want, uint64_t *addr, uint64_t *count);
+/* The same, of blocks that the host need not find a place for any more. */
+nodiscard int space_alloc_written(struct store *st, uint64_t want, uint64_t *addr, uint64_t *count);
 void space_free(struct store *st, uint64_t addr, uint64_t birth, uint64_t count);
 void space_commit(struct store *st); /* the root is durable: what was freed before is free */
 /* `blocks` beyond what is reserved and what a commit takes; commits if that helps. */
@@ -178,6 +184,9 @@ void log_reset(struct store *st);
 nodiscard int log_replay(struct store *st);
 
 /* ---- root.c ---- */
+
+/* All writes go through it. */
+nodiscard int blocks_put(struct store *st, uint64_t addr, const void *blocks, size_t count);
 
 /* Before a change: -EIO -EROFS -ENOSPC. blocks: that it writes itself. */
 nodiscard int change_begin(struct store *st, uint64_t blocks);

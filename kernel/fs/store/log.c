@@ -39,6 +39,15 @@ void log_add(struct store *st, enum store_record_op op, struct key key, const vo
 
 /* ---- writing --------------------------------------------------------------------------------------------------------- */
 
+/* The first time, zeros go out behind a block, so that most blocks go where the host's file system has written before. */
+static size_t zeros_behind(struct store *st)
+{
+    const struct log *l = &st->log;
+    size_t count = l->seq < l->written ? 0 : MIN(BOUNCE, st->super.log_blocks - l->seq) - 1;
+    memset(st->bounce + STORE_BLOCK, 0, count * STORE_BLOCK);
+    return count;
+}
+
 static int log_block_write(struct store *st, const uint8_t *data, size_t size, bool is_last)
 {
     struct log *l = &st->log;
@@ -49,10 +58,12 @@ static int log_block_write(struct store *st, const uint8_t *data, size_t size, b
     memcpy(st->scratch, &head, sizeof(head));
     memcpy(st->scratch + sizeof(head), data, size);
     seal_block(st->log_key, &aad, sizeof(aad), st->scratch, st->bounce);
-    int err = st->dev->ops->write(st->dev, STORE_LOG_BLOCK + l->seq, st->bounce, 1);
+    size_t ahead = zeros_behind(st);
+    int err = blocks_put(st, STORE_LOG_BLOCK + l->seq, st->bounce, 1 + ahead);
     if (err == 0) {
         memcpy(l->chain, ((struct store_seal *)st->bounce)->tag, sizeof(l->chain));
         l->seq++;
+        l->written = MAX(l->written, l->seq + ahead);
     }
     return err;
 }
@@ -182,6 +193,7 @@ int log_replay(struct store *st)
     st->log.seq = 0;
     memcpy(st->log.chain, st->root.log_seed, sizeof(st->log.chain));
     st->log.is_overflown = true; /* what is replayed is in the log already */
+    st->log.written = 0;
     while (err == 0 && log_block_read(st, entry, &size, &is_last)) {
         if (!is_last)
             continue;
@@ -191,6 +203,7 @@ int log_replay(struct store *st)
         size = 0;
         st->epoch++;
     }
+    st->log.written = st->log.seq;
     heap_free(entry);
     return err;
 }

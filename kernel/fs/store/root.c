@@ -3,6 +3,7 @@
  * Opening and committing. A commit writes the dirty nodes to free places, waits until they are durable, and then writes a
  * root record over the older of the two. So there is always one whole root, and nothing that it leads to is overwritten.
  */
+#include "base/bitmap.h"
 #include "fs/store/internal.h"
 #include "fs/store/seal.h"
 
@@ -73,6 +74,13 @@ void store_close(struct store *st)
     heap_free(st);
 }
 
+int blocks_put(struct store *st, uint64_t addr, const void *blocks, size_t count)
+{
+    for (size_t i = 0; i < count && addr + i < st->space.max; i++)
+        bitmap_set(st->space.written, addr + i);
+    return st->dev->ops->write(st->dev, addr, blocks, count);
+}
+
 /* ---- roots ---------------------------------------------------------------------------------------------------------- */
 
 static int root_write(struct store *st, const struct store_root *root)
@@ -80,7 +88,7 @@ static int root_write(struct store *st, const struct store_root *root)
     memset(st->scratch, 0, STORE_BLOCK);
     memcpy(st->scratch, root, sizeof(*root));
     seal_block(st->root_key, &st->super, sizeof(st->super), st->scratch, st->bounce);
-    return st->dev->ops->write(st->dev, STORE_ROOT_BLOCK + root->generation % 2, st->bounce, 1);
+    return blocks_put(st, STORE_ROOT_BLOCK + root->generation % 2, st->bounce, 1);
 }
 
 static int root_read(struct store *st, unsigned slot, struct store_root *root)
@@ -261,7 +269,7 @@ int store_format(struct store_dev *dev, const uint8_t key[STORE_KEY_SIZE], const
         return err;
     memset(st->bounce, 0, STORE_BLOCK);
     memcpy(st->bounce, super, sizeof(*super));
-    err = dev->ops->write(dev, 0, st->bounce, 1);
+    err = blocks_put(st, 0, st->bounce, 1);
     space_mark(&st->space, 0, STORE_LOG_BLOCK + super->log_blocks, false);
     random_bytes(st->root.hash_key, sizeof(st->root.hash_key));
     st->root.next_ino = STORE_ROOT_INO + 1;
@@ -282,7 +290,8 @@ int store_format(struct store_dev *dev, const uint8_t key[STORE_KEY_SIZE], const
 
 void store_info(const struct store *st, struct store_info *info)
 {
-    uint64_t reserved = st->space.reserved, used = st->space.used_count - st->space.pending_count;
+    uint64_t reserved = st->space.reserved, pool = st->space.pool_end - st->space.pool;
+    uint64_t used = st->space.used_count - st->space.pending_count - pool;
     *info = (struct store_info){
         .blocks = st->space.max, .free = st->space.max - MIN(st->space.max, used + reserved), .inodes = st->root.inodes,
         .generation = st->root.generation, .epoch = st->epoch, .dirty_nodes = st->dirty_count,

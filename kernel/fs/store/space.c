@@ -6,8 +6,9 @@
 #include "base/bitmap.h"
 #include "fs/store/internal.h"
 
-#define GROW_BLOCKS 4096u /* at least 16 MiB at a time */
+#define GROW_BLOCKS 4096u /* at least 16 MiB at a time, and a 32nd: room that nobody uses is not worth much more */
 #define MARGIN      64u   /* for the nodes that freeing takes when nothing else is left */
+#define POOL_MAX    512u
 
 int space_init(struct store *st)
 {
@@ -15,13 +16,15 @@ int space_init(struct store *st)
     s->max = st->dev->max_blocks;
     s->used = heap_zalloc(BITMAP_WORDS(s->max) * sizeof(*s->used));
     s->pending = heap_zalloc(BITMAP_WORDS(s->max) * sizeof(*s->pending));
-    return s->used && s->pending ? 0 : -ENOMEM;
+    s->written = heap_zalloc(BITMAP_WORDS(s->max) * sizeof(*s->written));
+    return s->used && s->pending && s->written ? 0 : -ENOMEM;
 }
 
 void space_fini(struct store *st)
 {
     heap_free(st->space.used);
     heap_free(st->space.pending);
+    heap_free(st->space.written);
 }
 
 /* ---- how much ------------------------------------------------------------------------------------------------------- */
@@ -37,7 +40,7 @@ uint64_t space_available(const struct store *st)
 static int grow(struct store *st, uint64_t blocks)
 {
     struct store_dev *dev = st->dev;
-    uint64_t goal = dev->blocks + MAX(blocks, MAX((uint64_t)GROW_BLOCKS, dev->blocks / 8));
+    uint64_t goal = dev->blocks + MAX(blocks, MAX((uint64_t)GROW_BLOCKS, dev->blocks / 32));
     goal = MIN(goal, dev->max_blocks);
     if (goal < dev->blocks + blocks)
         return -ENOSPC;
@@ -56,9 +59,22 @@ int space_grow_for_commit(struct store *st)
     return make_room(st, st->dirty_count);
 }
 
+/* The pool's blocks are free again. */
+static void pool_give(struct space *s)
+{
+    if (s->pool < s->pool_end)
+        s->hint = MIN(s->hint, s->pool);
+    for (; s->pool < s->pool_end; s->pool++) {
+        bitmap_clear(s->used, s->pool);
+        s->used_count--;
+    }
+}
+
 int space_need(struct store *st, uint64_t blocks)
 {
     struct space *s = &st->space;
+    if (space_available(st) < blocks)
+        pool_give(s);
     if (space_available(st) < blocks && s->pending_count > 0) {
         int err = store_commit(st);
         if (err)
@@ -103,13 +119,62 @@ int space_alloc(struct store *st, uint64_t want, uint64_t *addr, uint64_t *count
     *addr = bitmap_find_clear(s->used, st->dev->blocks, s->hint);
     if (*addr >= st->dev->blocks) {
         int err = grow(st, 1);
-        if (err)
+        if (err && s->pool == s->pool_end)
             return err;
+        if (err)
+            pool_give(s);
         *addr = bitmap_find_clear(s->used, st->dev->blocks, s->hint);
         if (*addr >= st->dev->blocks)
             return -ENOSPC;
     }
     *count = run_take(s, *addr, want, st->dev->blocks);
+    return 0;
+}
+
+/* ---- blocks that were written before -------------------------------------------------------------------------------- */
+
+/*
+ * A file system that writes a place for the first time has to note that in its journal, which doubles the time of a sync. So
+ * small writes that are synced at once go to blocks that were written before: as data that is gone, or as zeros, many at a time.
+ */
+static int zeros_put(struct store *st, uint64_t addr, uint64_t end)
+{
+    const struct space *s = &st->space;
+    int err = 0;
+    memset(st->bounce, 0, BOUNCE * STORE_BLOCK);
+    while (err == 0 && (addr = bitmap_find_clear(s->written, end, addr)) < end) {
+        uint64_t run = MIN(bitmap_find_set(s->written, end, addr), addr + BOUNCE);
+        err = blocks_put(st, addr, st->bounce, run - addr);
+        addr = run;
+    }
+    return err;
+}
+
+/* Only where there is much room: it is not counted as free. */
+static int pool_fill(struct store *st)
+{
+    struct space *s = &st->space;
+    uint64_t count, want = MIN(POOL_MAX, s->max / 16);
+    if (space_available(st) < 4 * want)
+        return -ENOSPC;
+    int err = space_alloc(st, want, &s->pool, &count);
+    if (err)
+        return err;
+    s->pool_end = s->pool + count;
+    return zeros_put(st, s->pool, s->pool_end);
+}
+
+int space_alloc_written(struct store *st, uint64_t want, uint64_t *addr, uint64_t *count)
+{
+    struct space *s = &st->space;
+    if (s->pool == s->pool_end) {
+        int err = pool_fill(st);
+        if (err)
+            return err == -ENOSPC ? space_alloc(st, want, addr, count) : err;
+    }
+    *addr = s->pool;
+    *count = MIN(want, s->pool_end - s->pool);
+    s->pool += *count;
     return 0;
 }
 
@@ -157,6 +222,8 @@ bool space_mark(struct space *s, uint64_t addr, uint64_t count, bool is_pending)
         was_free = was_free && !is_used;
         s->used_count += !is_used;
         bitmap_set(s->used, i);
+        if (s->written) /* a check has none */
+            bitmap_set(s->written, i);
         if (is_pending && !is_used) {
             bitmap_set(s->pending, i);
             s->pending_count++;
@@ -201,7 +268,7 @@ int space_rebuild(struct store *st, const struct store_ptr *committed)
     int err = 0;
     memset(s->used, 0, BITMAP_WORDS(s->max) * sizeof(*s->used));
     memset(s->pending, 0, BITMAP_WORDS(s->max) * sizeof(*s->pending));
-    s->used_count = s->pending_count = s->hint = 0;
+    s->used_count = s->pending_count = s->hint = s->pool = s->pool_end = 0;
     space_mark(s, 0, STORE_LOG_BLOCK + st->super.log_blocks, false);
     if (committed) {
         m.is_pending = true;

@@ -100,6 +100,8 @@ nodiscard int store_read(struct store *st, uint64_t ino, uint64_t first, void *c
 /* Into fresh blocks, of which `reserved` were reserved before. The inode's blocks are kept, its size and times are not. */
 nodiscard int store_write(struct store *st, uint64_t ino, uint64_t first, const void *const *blocks, size_t count,
                           size_t reserved);
+/* What is written next will be synced at once: it goes where the host's disk takes it soonest. */
+void store_expect_sync(struct store *st, bool is_expected);
 /* A hole. */
 nodiscard int store_punch(struct store *st, uint64_t ino, uint64_t first, uint64_t count);
 /* A new size: blocks beyond go, the last is zeroed behind it. Updates the inode. */

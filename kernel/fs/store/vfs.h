@@ -39,6 +39,7 @@ struct store_vnode {
     struct list table_node, dirty_node;
     struct inode *inode;
     unsigned mapped; /* open files of which a mapping may write */
+    bool is_syncing; /* under the inode's lock: what is written now is waited for */
 };
 
 static inline struct store_fs *store_fs_of(const struct superblock *sb)

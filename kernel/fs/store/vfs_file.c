@@ -34,7 +34,9 @@ static int pages_write(struct pagecache *pc, uint64_t idx, void *const *pages, s
 {
     struct inode *inode = pc->owner;
     tail_clear(pc, idx, pages, count);
-    int err = store_write(store_begin(inode), inode->ino, idx, (const void *const *)pages, count, count);
+    struct store *st = store_begin(inode);
+    store_expect_sync(st, store_vnode_of(inode)->is_syncing);
+    int err = store_write(st, inode->ino, idx, (const void *const *)pages, count, count);
     store_end(inode);
     if (err == 0)
         __atomic_fetch_sub(&store_fs_of(inode->sb)->dirty_pages, count, __ATOMIC_RELAXED);
