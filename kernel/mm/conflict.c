@@ -17,13 +17,14 @@
 #include "time/clock.h"
 
 #define CLAIM_AFTER (20 * NS_PER_MS)
-#define EAGER_MAX (4UL << 20) /* an area up to this size is made writable again as soon as it is not shared any more */
+#define HOT_FORKS 16 /* then what is hot must show again that it is: each page apart costs time in every swap */
 
 struct conflict_set {
     struct list members;
     struct shadow place;
     struct vmspace *resident; /* NULL: the one that was is gone */
     unsigned count;
+    struct hot_pages hot;
     bool is_barred;           /* its members must not run: it is joined to another just now */
     struct vmspace *claimant; /* was refused; after CLAIM_AFTER it goes before all others */
     ns_t claimed_at;
@@ -244,6 +245,24 @@ int content_unshare(struct vmspace *vm, uaddr_t start, uaddr_t end)
     }
     spin_unlock(&set_lock);
     return err;
+}
+
+static void hot_note(struct hot_pages *hot, uint64_t page)
+{
+    for (unsigned i = 0; i < hot->count; i++) {
+        if (hot->pages[i] == page)
+            return;
+    }
+    hot->pages[hot->next] = page;
+    hot->next = (hot->next + 1) % HOT_MAX;
+    hot->count = MIN(hot->count + 1, HOT_MAX);
+}
+
+void content_written(struct vmspace *vm, uint64_t page)
+{
+    spin_lock(&set_lock);
+    hot_note(vm->set ? &vm->set->hot : &vm->hot, page);
+    spin_unlock(&set_lock);
 }
 
 /* The same for a frame that does not lie in place. NULL: no memory. */
@@ -510,6 +529,7 @@ static int set_create(struct vmspace *vm)
     set->resident = vm;
     set->count = 1;
     set->is_barred = vm->is_barred;
+    set->hot = vm->hot;
     vm->set = set;
     set->changes = heap_alloc(SHADOW_PAGES * sizeof(*set->changes)); /* at least a leaf: leaving cannot fail */
     set->change_room = SHADOW_PAGES;
@@ -531,24 +551,19 @@ static void frames_free(struct vmspace *vm)
     shadow_fini(&vm->frames);
 }
 
-/* The only member, resident: nothing has to be kept apart any more. */
+/*
+ * The only member, resident: nothing has to be kept apart any more. What may not be written stays so until somebody wants
+ * to: who forks in a loop writes the same few pages, which are apart already, and the host is not asked at all.
+ */
 static void set_dissolve(struct vmspace *vm)
 {
     struct conflict_set *set = vm->set;
-    struct page_batch b;
-    int err = 0;
     list_remove(&vm->set_node);
     vm->set = NULL;
+    vm->hot = set->hot;
+    vm->widen_size = PAGE_SIZE;
     set_free(set);
     frames_free(vm);
-    protect_begin(&b);
-    for (struct area *a = area_at_or_after(vm, 0); a && err == 0; a = area_next(a)) {
-        if (!a->is_shared && (a->prot & VM_WRITE) && a->end - a->start <= EAGER_MAX)
-            err = protect_add(&b, a->start, a->end, a->prot);
-    }
-    err |= batch_flush(&b);
-    if (err)
-        log_warn("the host did not change the protection of memory");
 }
 
 /* Their places have no page in common. */
@@ -641,7 +656,7 @@ static int space_blocker(struct vmspace *vm)
 bool vm_is_resident(struct vmspace *vm)
 {
     const struct conflict_set *set = __atomic_load_n(&vm->set, __ATOMIC_ACQUIRE);
-    return !set || (set->resident == vm && set->count > 1);
+    return !set || set->resident == vm;
 }
 
 bool vm_make_resident(struct vmspace *vm)
@@ -652,12 +667,29 @@ bool vm_make_resident(struct vmspace *vm)
     spin_lock(&set_lock);
     if (vm->set && vm->set->resident != vm)
         err = space_bring(vm);
-    if (err == 0 && vm->set && vm->set->count == 1)
-        set_dissolve(vm);
     spin_unlock(&set_lock);
     if (err)
         plat_panic("memory.size is too small for the processes that were forked; raise it in naos.json");
     return true;
+}
+
+static bool is_last(const struct vmspace *vm)
+{
+    return vm->set && vm->set->count == 1 && vm->set->resident == vm;
+}
+
+/*
+ * Before anything changes in vm. Until then the last of a set stays in it: who forks in a loop makes the frames of all pages
+ * once.
+ */
+void conflict_settle(struct vmspace *vm)
+{
+    if (likely(!__atomic_load_n(&vm->set, __ATOMIC_ACQUIRE)))
+        return;
+    spin_lock(&set_lock);
+    if (is_last(vm))
+        set_dissolve(vm);
+    spin_unlock(&set_lock);
 }
 
 const struct sched_memory_ops sched_memory_ops = {
@@ -743,6 +775,7 @@ int space_conflicts_join(struct vmspace *vm)
 /* The child has what the parent has: shares its frames, but those of areas that do not come along. */
 static int frames_share(struct vmspace *parent, struct vmspace *child)
 {
+    const struct area *a = NULL;
     int err = shadow_copy(&child->frames, &parent->frames);
     for (unsigned i = 0; i < child->frames.count; i++) {
         struct shadow_leaf *leaf = &child->frames.leaves[i];
@@ -750,7 +783,9 @@ static int frames_share(struct vmspace *parent, struct vmspace *child)
             struct frame *f = leaf->frames[k];
             if (!f)
                 continue;
-            const struct area *a = area_find(child, (leaf->no * SHADOW_PAGES + k) << PAGE_SHIFT);
+            uaddr_t at = (leaf->no * SHADOW_PAGES + k) << PAGE_SHIFT;
+            if (!a || at < a->start || at >= a->end)
+                a = area_find(child, at);
             if (a && !a->wipe_on_fork)
                 f->refs++;
             else
@@ -760,14 +795,59 @@ static int frames_share(struct vmspace *parent, struct vmspace *child)
     return err;
 }
 
-static int writes_forbid(struct vmspace *vm)
+/* The child's own copy of a page that parent or child will write soon. Without memory for it the two go on sharing. */
+static void hot_split(struct vmspace *parent, struct vmspace *child, uint64_t page)
+{
+    const struct area *a = area_find(child, page << PAGE_SHIFT);
+    struct frame *f = shadow_get(&parent->frames, page);
+    if (!a || !(a->prot & VM_WRITE) || !f || f->refs != 2 || shadow_get(&child->frames, page) != f || in_place(parent, page) != f ||
+        !(page_prot(page) & PLAT_PROT_READ))
+        return;
+    struct frame *own = frame_create();
+    if (!own || !(own->copy = page_alloc(0))) {
+        heap_free(own);
+        return;
+    }
+    memcpy(own->copy, (const void *)(page << PAGE_SHIFT), PAGE_SIZE);
+    f->refs--;
+    int err = shadow_set(&child->frames, page, own);
+    CHECK(err == 0); /* the table is there */
+}
+
+static void hot_split_all(struct vmspace *parent, struct vmspace *child)
+{
+    struct hot_pages *hot = &parent->set->hot;
+    for (unsigned i = 0; i < hot->count; i++)
+        hot_split(parent, child, hot->pages[i]);
+    if (++hot->forks == HOT_FORKS)
+        *hot = (struct hot_pages){0};
+}
+
+/* The next page from at on that vm alone has: one that was taken apart just now. */
+static uaddr_t hot_next(const struct vmspace *vm, const struct hot_pages *hot, uaddr_t at, uaddr_t end)
+{
+    uaddr_t next = end;
+    for (unsigned i = 0; i < hot->count; i++) {
+        uaddr_t addr = hot->pages[i] << PAGE_SHIFT;
+        if (addr >= at && addr < next && !is_shared_frame(vm, hot->pages[i]))
+            next = addr;
+    }
+    return next;
+}
+
+/* All but the hot pages that are apart. */
+static int writes_forbid(struct vmspace *vm, const struct hot_pages *hot)
 {
     struct page_batch b;
     int err = 0;
     protect_begin(&b);
     for (struct area *a = area_at_or_after(vm, 0); a && err == 0; a = area_next(a)) {
-        if (!a->is_shared && !a->no_fork && !a->wipe_on_fork && (a->prot & VM_WRITE))
-            err = protect_add(&b, a->start, a->end, a->prot & ~(unsigned)VM_WRITE);
+        if (a->is_shared || a->no_fork || a->wipe_on_fork || !(a->prot & VM_WRITE))
+            continue;
+        for (uaddr_t at = a->start, end; at < a->end && err == 0; at = end + PAGE_SIZE) {
+            end = hot_next(vm, hot, at, a->end);
+            err = protect_add(&b, at, end, a->prot & ~(unsigned)VM_WRITE);
+        }
     }
     int flushed = batch_flush(&b);
     return err ? err : flushed;
@@ -779,6 +859,7 @@ static int writes_forbid(struct vmspace *vm)
  */
 int conflict_fork(struct vmspace *parent, struct vmspace *child)
 {
+    struct hot_pages hot;
     int err = 0;
     vm_make_resident(parent);
     spin_lock(&set_lock);
@@ -792,7 +873,9 @@ int conflict_fork(struct vmspace *parent, struct vmspace *child)
         list_push_back(&parent->set->members, &child->set_node);
         parent->set->count++;
         child->set = parent->set;
-        err = writes_forbid(parent);
+        hot = parent->set->hot;
+        hot_split_all(parent, child);
+        err = writes_forbid(parent, &hot);
     } else {
         frames_free(child);
     }
@@ -873,9 +956,11 @@ void conflict_leave_end(void)
     rwlock_unlock_read(&join_lock);
 }
 
-void conflict_leave(struct vmspace *vm)
+bool conflict_leave(struct vmspace *vm)
 {
     spin_lock(&set_lock);
+    if (is_last(vm))
+        set_dissolve(vm);
     struct conflict_set *set = vm->set;
     if (set) {
         frames_leave(vm);
@@ -889,4 +974,5 @@ void conflict_leave(struct vmspace *vm)
             set_free(set);
     }
     spin_unlock(&set_lock);
+    return set != NULL;
 }

@@ -59,8 +59,7 @@ void vmspace_put(struct vmspace *vm)
     if (!ref_put(&vm->ref))
         return;
     conflict_leave_begin();
-    bool was_in_set = vm->set != NULL;
-    conflict_leave(vm);
+    bool was_in_set = conflict_leave(vm);
     if (was_in_set || !space_park(vm))
         space_destroy(vm, was_in_set);
     conflict_leave_end();
@@ -323,6 +322,7 @@ int vm_map(struct vmspace *vm, const struct vm_map_request *request, uaddr_t *at
     if (err)
         return err;
     mutex_lock(&vm->lock);
+    conflict_settle(vm);
     err = map_locked(vm, &req, size, at);
     mutex_unlock(&vm->lock);
     if (fresh)
@@ -335,6 +335,7 @@ int vm_unmap(struct vmspace *vm, uaddr_t addr, uint64_t size)
     if (range_check(addr, &size))
         return -EINVAL;
     mutex_lock(&vm->lock);
+    conflict_settle(vm);
     int err = unmap_once(vm, addr, addr + size);
     mutex_unlock(&vm->lock);
     return err;
@@ -405,6 +406,7 @@ int vm_protect(struct vmspace *vm, uaddr_t addr, uint64_t size, unsigned prot)
     if (err)
         return -ENOMEM;
     mutex_lock(&vm->lock);
+    conflict_settle(vm);
     err = protect_locked(vm, addr, addr + size, prot);
     mutex_unlock(&vm->lock);
     return err;
@@ -512,6 +514,7 @@ int vm_remap(struct vmspace *vm, uaddr_t old, uint64_t old_size, uint64_t new_si
     if (((flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && !(flags & MREMAP_MAYMOVE)) || overlaps)
         return -EINVAL;
     mutex_lock(&vm->lock);
+    conflict_settle(vm);
     int err = remap_locked(vm, old, old_size, new_size, flags, new_addr, at);
     mutex_unlock(&vm->lock);
     return err;
@@ -560,6 +563,7 @@ int vm_advise(struct vmspace *vm, uaddr_t addr, uint64_t size, int advice)
     if (range_check(addr, &size))
         return -EINVAL;
     mutex_lock(&vm->lock);
+    conflict_settle(vm);
     bool changes_area = advice == MADV_DONTFORK || advice == MADV_DOFORK || advice == MADV_WIPEONFORK || advice == MADV_KEEPONFORK;
     int err = changes_area ? area_isolate(vm, addr, addr + size) : 0;
     bool has_holes = !is_covered(vm, addr, addr + size);
@@ -670,6 +674,7 @@ static int brk_move(struct vmspace *vm, uaddr_t old_end, uaddr_t new_end)
 uaddr_t vm_brk(struct vmspace *vm, uaddr_t new_brk)
 {
     mutex_lock(&vm->lock);
+    conflict_settle(vm);
     uaddr_t old_end = align_up(vm->brk, PAGE_SIZE), new_end = align_up(new_brk, PAGE_SIZE);
     bool is_ok = new_brk >= vm->brk_start && new_brk < plat_info.user_end &&
                  new_brk - vm->brk_start <= vm->layout.limit_data;
@@ -725,6 +730,16 @@ static bool is_allowed(const struct area *a, const struct arch_fault *f)
     return f->is_exec ? a->prot & VM_EXEC : a->prot != 0;
 }
 
+/* It was forked, and is alone again: what is written until it forks again is let go page by page at first, then by more and more. */
+static int access_restore(struct vmspace *vm, const struct area *a, uaddr_t page)
+{
+    uint64_t size = vm->widen_size ? vm->widen_size : FAULT_MAX;
+    uaddr_t start = MAX(a->start, align_down(page, size)), end = MIN(a->end, align_down(page, size) + size);
+    vm->widen_size = vm->widen_size ? MIN(2 * size, FAULT_MAX) : 0;
+    content_written(vm, page >> PAGE_SHIFT);
+    return protect_range(start, end, a->prot);
+}
+
 /*
  * The page is there, with less than its area allows: shared after fork, or left so when that ended. Writes that follow
  * each other unshare more and more at once; single ones one page, for each page apart costs time in every swap.
@@ -734,10 +749,9 @@ static int access_widen(struct vmspace *vm, const struct area *a, uaddr_t page)
     uaddr_t start = page, end = page + PAGE_SIZE;
     if (a->is_shared)
         return protect_range(start, end, VM_READ | VM_WRITE | (a->prot & VM_EXEC));
-    if (!vm->set) {
-        start = MAX(a->start, align_down(page, FAULT_MAX));
-        return protect_range(start, MIN(a->end, start + FAULT_MAX), a->prot);
-    }
+    if (!vm->set)
+        return access_restore(vm, a, page);
+    content_written(vm, page >> PAGE_SHIFT);
     vm->unshare_size = page == vm->unshare_next ? MIN(vm->unshare_size * 2, UNSHARE_MAX) : PAGE_SIZE;
     end = MIN(a->end, start + vm->unshare_size);
     vm->unshare_next = end;
@@ -772,6 +786,7 @@ int vm_fault(struct vmspace *vm, const struct arch_fault *f)
         return -EFAULT; /* the kernel touched user memory with the space locked: the access fails */
     mutex_lock(&vm->lock);
     vm_make_resident(vm);
+    conflict_settle(vm);
     int err = fault_locked(vm, f);
     mutex_unlock(&vm->lock);
     return err;

@@ -57,6 +57,14 @@ void shadow_fini(struct shadow *s);
 struct frame *frame_create(void);
 bool frame_put(struct frame *f);
 
+/* Pages that were written in a space between two forks, or by its children: the next fork takes them apart at once (conflict.c). */
+#define HOT_MAX 32u
+struct hot_pages {
+    uint64_t pages[HOT_MAX];
+    unsigned count, next; /* a ring */
+    unsigned forks;       /* since all were forgotten */
+};
+
 struct vmspace {
     struct refcount ref;
     struct mutex lock;       /* guards all below but set */
@@ -80,6 +88,8 @@ struct vmspace {
     unsigned ghost_count;
     uaddr_t unshare_next;     /* where the next write to a shared page would follow the last one */
     uint64_t unshare_size;
+    uint64_t widen_size;      /* as unshare_size, where no page is shared any more; 0: it never was, all of an area */
+    struct hot_pages hot;     /* while it is in no set */
 };
 
 struct unit_range {
@@ -166,9 +176,10 @@ void space_unregister(struct vmspace *vm);
 bool vm_is_resident(struct vmspace *vm);
 bool vm_make_resident(struct vmspace *vm); /* of the current task: swaps if another is, and says so */
 nodiscard int conflict_fork(struct vmspace *parent, struct vmspace *child);
+void conflict_settle(struct vmspace *vm); /* of the current task: the last of a set is in none, and nothing is shared any more */
 /* Between begin and end nobody makes vm a member of a set: it goes. leave: drops its content if it is in one. */
 void conflict_leave_begin(void);
-void conflict_leave(struct vmspace *vm);
+bool conflict_leave(struct vmspace *vm); /* true: it was in one, and its content is dropped */
 void conflict_leave_end(void);
 
 /* Content of vm's private areas. vm is resident. */
@@ -177,6 +188,7 @@ nodiscard int content_commit_dirty(struct vmspace *vm, uaddr_t start, uaddr_t en
 nodiscard int content_discard(struct vmspace *vm, uaddr_t start, uaddr_t end); /* -ENOMEM: others share it, and it must be kept */
 nodiscard int content_claim(struct vmspace *vm, uaddr_t start, uaddr_t end); /* what others of its set have there makes room */
 nodiscard int content_unshare(struct vmspace *vm, uaddr_t start, uaddr_t end); /* before it is written to */
+void content_written(struct vmspace *vm, uint64_t page); /* by a program, which had to be let */
 /* Of a page that does not lie in place: reads or writes a part of it. -EAGAIN: it lies in place, or nowhere. */
 nodiscard int content_access(struct vmspace *vm, uaddr_t addr, char *buf, size_t n, bool is_write);
 bool content_is_mine(struct vmspace *vm, uint64_t page); /* does what lies there belong to vm? */
