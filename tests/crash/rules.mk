@@ -33,6 +33,13 @@ STORE_SYS_TESTS := chmod fcntl_lock fifo filestress flags fsstress fsx fsx_map g
 	splice statx unlink utimensat xattr
 check-store-enclave: all sys-tests
 	tests/crash/enclave $(filter $(STORE_SYS_TESTS),$(SYS_TESTS))
+# Servers on a store, killed at random times: a few rounds here, more by hand (make check-kill9 ROUNDS=200 SEED=7).
+ROUNDS ?= 5
+CHECKS += check-kill9
+.PHONY: check-kill9
+check-kill9: all
+	@status=0; tests/crash/kill9 $(ROUNDS) $(SEED) || status=1; tests/crash/kill9-servers redis $(ROUNDS) $(SEED) || status=1; \
+	tests/crash/kill9-servers postgresql $(ROUNDS) $(SEED) || status=1; exit $$status
 crash: $(STORE_BIN)/crash_test
 	$(STORE_BIN)/crash_test $(STATES) $(SEED)
 
