@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /proc/sys: what programs look up. But the host name nothing can be set: opening for writing says EROFS, as in Docker. */
+/* /proc/sys: what programs look up. But the host name and the time to give a lease back nothing can be set: opening for writing says EROFS, as in Docker. */
 #include <linux/capability.h>
 #include "crypto/random.h"
 #include "procfs/internal.h"
+#include "vfs/async.h"
 
 /* ---- kernel --------------------------------------------------------------------------------------------------------------- */
 
@@ -153,9 +154,29 @@ static const struct proc_entry mqueue_entries[] = { /* ipc/mqueue.h */
     PROC_TEXT("queues_max", "256\n"),
 };
 
+static int show_lease_break_time(const struct proc_node *n, struct text *t)
+{
+    (void)n;
+    text_add(t, "%u\n", lease_break_seconds);
+    return 0;
+}
+
+static int write_lease_break_time(const struct proc_node *n, char *text, size_t len)
+{
+    int value;
+    (void)n;
+    if (!proc_number_parse(text, len, &value))
+        return -EINVAL;
+    lease_break_seconds = (uint32_t)value;
+    return 0;
+}
+
 static const struct proc_entry fs_entries[] = {
+    PROC_TEXT("dir-notify-enable", "1\n"),
     PROC_TEXT("file-max", "9223372036854775807\n"),
     PROC_FOLDER("inotify", inotify_entries),
+    {.name = "lease-break-time", .mode = S_IFREG | 0644, .show = show_lease_break_time, .write = write_lease_break_time},
+    PROC_TEXT("leases-enable", "1\n"),
     PROC_FOLDER("mqueue", mqueue_entries),
     PROC_TEXT("nr_open", "1048576\n"),
     PROC_TEXT("pipe-max-size", "1048576\n"),

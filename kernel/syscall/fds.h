@@ -29,6 +29,9 @@ static inline nodiscard int fd_new(struct file *f, unsigned flags)
 /* The list of readv(2) and its like, checked, its sizes cut to MAX_RW_COUNT in all; free it with heap_free. */
 nodiscard int iov_from_user(uaddr_t user, uint64_t count, struct iov **result);
 
+/* The lowest free descriptor >= min for the file of fd: F_DUPFD. */
+nodiscard int64_t fd_dup_from(int fd, int min, bool cloexec);
+
 /* Closes one that the caller never came to know. */
 static inline void fd_undo(int fd)
 {

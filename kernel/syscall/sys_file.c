@@ -331,23 +331,9 @@ int64_t sys_close_range(unsigned first, unsigned last, unsigned flags)
     return fdtable_close_range(files_mine(), first, MIN(last, (unsigned)INT32_MAX), flags & CLOSE_RANGE_CLOEXEC);
 }
 
-static int64_t dup_min(int fd, int min, bool cloexec)
-{
-    struct file *f;
-    int err = fd_get(files_mine(), fd, &f);
-    if (err)
-        return err;
-    if (min < 0 || (uint64_t)min >= fd_limit())
-        err = -EINVAL;
-    int to = err ? err : fd_install(files_mine(), f, min, cloexec, fd_limit());
-    if (to < 0)
-        file_put(f);
-    return to;
-}
-
 int64_t sys_dup(int fd)
 {
-    return dup_min(fd, 0, false);
+    return fd_dup_from(fd, 0, false);
 }
 
 static int64_t dup_to(int fd, int to, bool cloexec)
@@ -374,130 +360,6 @@ int64_t sys_dup3(int fd, int to, unsigned flags)
     if (fd == to || flags & ~(unsigned)O_CLOEXEC)
         return -EINVAL;
     return dup_to(fd, to, flags & O_CLOEXEC);
-}
-
-/* ---- fcntl, ioctl ------------------------------------------------------------------------------------------------------- */
-
-static int64_t set_flags(struct file *f, unsigned flags)
-{
-    const unsigned may_change = O_APPEND | O_NONBLOCK | O_NOATIME | O_DIRECT | FASYNC;
-    unsigned wanted = (f->flags & ~may_change) | (flags & may_change);
-    if ((wanted & ~f->flags & O_NOATIME) && f->inode && thread_current()->cred->fsuid != f->inode->uid && !capable(CAP_FOWNER))
-        return -EPERM;
-    int err = f->ops->set_flags ? f->ops->set_flags(f, wanted) : 0;
-    if (err == 0)
-        __atomic_store_n(&f->flags, wanted, __ATOMIC_RELAXED);
-    return err;
-}
-
-static int64_t fcntl_lock(struct file *f, unsigned cmd, uaddr_t arg)
-{
-    struct flock lk;
-    int err = copy_from_user(&lk, arg, sizeof(lk));
-    if (err == 0)
-        err = locks_fcntl(f, cmd, &lk);
-    if (err == 0 && (cmd == F_GETLK || cmd == F_OFD_GETLK))
-        err = copy_to_user(arg, &lk, sizeof(lk));
-    return err;
-}
-
-/* Who gets SIGIO and SIGURG: a process, or -group. No file here has news of that kind yet (CAVEATS). */
-static int64_t set_owner(struct file *f, int owner)
-{
-    if (owner == INT32_MIN)
-        return -EINVAL;
-    struct process *p = owner > 0 ? process_find(owner) : NULL;
-    if (owner > 0 && !p)
-        return -ESRCH;
-    if (p)
-        process_put(p);
-    f->owner = owner;
-    return 0;
-}
-
-static int64_t fcntl_file(struct file *f, unsigned cmd, uint64_t arg)
-{
-    switch (cmd) {
-    case F_GETFL:
-        return f->flags;
-    case F_SETFL:
-        return set_flags(f, (unsigned)arg);
-    case F_SETOWN:
-        return set_owner(f, (int)arg);
-    case F_GETOWN:
-        return f->owner;
-    case F_GETLK:
-    case F_SETLK:
-    case F_SETLKW:
-    case F_OFD_GETLK:
-    case F_OFD_SETLK:
-    case F_OFD_SETLKW:
-        return fcntl_lock(f, cmd, arg);
-    default:
-        return f->ops->fcntl ? f->ops->fcntl(f, cmd, arg) : -EINVAL;
-    }
-}
-
-int64_t sys_fcntl(int fd, unsigned cmd, uint64_t arg)
-{
-    struct file *f;
-    int64_t result;
-    switch (cmd) {
-    case F_DUPFD:
-    case F_DUPFD_CLOEXEC:
-        return dup_min(fd, (int)arg, cmd == F_DUPFD_CLOEXEC);
-    case F_GETFD:
-        result = fd_get_cloexec(files_mine(), fd);
-        return result < 0 ? result : result ? FD_CLOEXEC : 0;
-    case F_SETFD:
-        return fd_set_cloexec(files_mine(), fd, arg & FD_CLOEXEC);
-    default:
-        break;
-    }
-    result = fd_get(files_mine(), fd, &f);
-    if (result)
-        return result;
-    bool is_path = (f->mode & FMODE_PATH) && cmd != F_GETFL;
-    result = is_path ? -EBADF : fcntl_file(f, cmd, arg);
-    file_put(f);
-    return result;
-}
-
-static int64_t ioctl_generic(struct file *f, int fd, unsigned cmd, uint64_t arg)
-{
-    int value = 0;
-    switch (cmd) {
-    case FIOCLEX:
-    case FIONCLEX:
-        return fd_set_cloexec(files_mine(), fd, cmd == FIOCLEX);
-    case FIONBIO:
-    case FIOASYNC: {
-        unsigned flag = cmd == FIONBIO ? O_NONBLOCK : FASYNC;
-        if (copy_from_user(&value, arg, sizeof(value)))
-            return -EFAULT;
-        return set_flags(f, value ? f->flags | flag : f->flags & ~flag);
-    }
-    case FIONREAD:
-        if (f->inode && S_ISREG(f->inode->mode)) {
-            value = (int)MIN(f->inode->size - MIN(f->pos, f->inode->size), (uint64_t)INT32_MAX);
-            return put_user(arg, value);
-        }
-        break;
-    default:
-        break;
-    }
-    return f->ops->ioctl ? f->ops->ioctl(f, cmd, arg) : -ENOTTY;
-}
-
-int64_t sys_ioctl(int fd, unsigned cmd, uint64_t arg)
-{
-    struct file *f;
-    int64_t result = fd_get_io(fd, &f);
-    if (result)
-        return result;
-    result = ioctl_generic(f, fd, cmd, arg);
-    file_put(f);
-    return result == -EINTR ? -ERESTARTSYS : result;
 }
 
 /* ---- directories ---------------------------------------------------------------------------------------------------------- */
@@ -692,7 +554,7 @@ int64_t sys_truncate(uaddr_t name, int64_t size)
         return err;
     err = vfs_truncate(&path, (uint64_t)size);
     path_put(&path);
-    return err;
+    return err == -EINTR ? -ERESTARTSYS : err; /* somebody holds a lease */
 }
 
 int64_t sys_fallocate(int fd, int mode, int64_t off, int64_t size)

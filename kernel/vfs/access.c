@@ -7,6 +7,7 @@
 #include <linux/stat.h>
 #include "proc/process.h"
 #include "time/clock.h"
+#include "vfs/async.h"
 #include "vfs/names.h"
 #include "vfs/notify.h"
 
@@ -183,6 +184,8 @@ int vfs_truncate(const struct path *path, uint64_t size)
     int err = vfs_access(inode, 2);
     if (err == 0)
         err = size_check(size);
+    if (err == 0)
+        err = lease_break(inode, true, false);
     if (err == 0)
         err = inode_write_begin(inode);
     if (err)

@@ -5,6 +5,7 @@
 #include <linux/fcntl.h>
 #include <linux/stat.h>
 #include "heap/heap.h"
+#include "vfs/async.h"
 #include "vfs/dentry.h"
 #include "vfs/device.h"
 #include "vfs/inode.h"
@@ -64,6 +65,8 @@ void file_writer_end(struct file *f)
 static void file_free(struct file *f)
 {
     file_writer_end(f);
+    if (f->mode & FMODE_READER)
+        __atomic_fetch_sub(&f->inode->readers, 1, __ATOMIC_RELAXED);
     locks_free(f->locks);
     inode_put(f->inode);
     if (f->path.dentry)
@@ -82,6 +85,7 @@ void file_put(struct file *f)
         return;
     if (f->was_watched)
         vfs_special_ops.watchers_release(f);
+    file_async_release(f);
     locks_release_file(f);
     if (!(f->mode & FMODE_PATH))
         notify_file(f, f->mode & FMODE_WRITE ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);

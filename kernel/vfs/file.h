@@ -9,6 +9,7 @@
 #include "vfs/path.h"
 
 struct file;
+struct file_async;
 struct inode;
 struct process;
 
@@ -57,7 +58,7 @@ struct file {
     void *data;            /* the kind's own */
     unsigned flags;        /* O_* without O_CREAT and its like; atomic reads */
     unsigned mode;         /* FMODE_* */
-    int32_t owner;         /* F_SETOWN; atomic */
+    struct file_async *async; /* vfs/async.h; NULL: nobody asked. Atomic */
     uint64_t pos;
     struct mutex pos_lock; /* read(2), write(2), lseek(2), getdents64(2) */
     struct file_locks *locks; /* vfs/locks.c, of a file without an inode */
@@ -67,7 +68,7 @@ struct file {
     struct vm_owner vm_owner; /* mappings hold the file through it */
 };
 enum { FMODE_READ = 1, FMODE_WRITE = 2, FMODE_SEEK = 4, FMODE_PATH = 8, FMODE_STREAM = 16,
-       FMODE_WRITER = 32 /* counted in inode->writers and mount->writers */ };
+       FMODE_WRITER = 32 /* counted in inode->writers and mount->writers */, FMODE_READER = 64 /* counted in inode->readers */ };
 
 /* A file of a kind without a path: ops, data and O_* flags. The caller's reference. */
 nodiscard int file_create(const struct file_ops *ops, void *data, unsigned flags, struct file **f);

@@ -27,6 +27,8 @@ struct inode {
     struct file_locks *locks;        /* vfs/locks.c */
     struct list watches;             /* inotify marks, vfs/notify.c */
     int32_t writers;                 /* open for writing; below 0: programs that run it. Atomic */
+    int32_t readers;                 /* regular files that are open, and not for writing. Atomic */
+    uint8_t write_hint;              /* F_SET_RW_HINT */
     bool is_linkable;                /* nlink is 0, and yet linkat(2) may give it a name: O_TMPFILE */
     uint32_t seals;                  /* F_SEAL_* of a file in memory; under lock */
     const struct callsite_table *callsites; /* of a program of a verified image, as long as its content is that; else NULL */

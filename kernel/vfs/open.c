@@ -8,6 +8,7 @@
 #include "heap/heap.h"
 #include "proc/process.h"
 #include "time/clock.h"
+#include "vfs/async.h"
 #include "vfs/dentry.h"
 #include "vfs/device.h"
 #include "vfs/inode.h"
@@ -48,10 +49,15 @@ static int open_check(const struct path *path, unsigned flags)
 }
 
 /* A regular file that is about to be written: no program may run it, and the file system may have to copy it up. */
-static int write_begin(struct inode *inode, struct file *f)
+static int content_begin(struct inode *inode, struct file *f)
 {
-    if (!S_ISREG(inode->mode) || !(f->mode & FMODE_WRITE))
+    if (!S_ISREG(inode->mode) || (f->mode & FMODE_PATH))
         return 0;
+    if (!(f->mode & FMODE_WRITE)) {
+        f->mode |= FMODE_READER;
+        __atomic_fetch_add(&inode->readers, 1, __ATOMIC_RELAXED);
+        return 0;
+    }
     int err = file_writer_begin(f);
     return err ? err : inode->ops->make_writable ? inode->ops->make_writable(inode) : 0;
 }
@@ -69,7 +75,7 @@ static int file_of(const struct path *path, unsigned flags, struct file **result
     inode_get(inode);
     if (S_ISREG(inode->mode) || S_ISDIR(inode->mode))
         f->mode |= FMODE_SEEK;
-    err = write_begin(inode, f);
+    err = content_begin(inode, f);
     if (err == 0 && !(flags & O_PATH))
         err = special_open(inode, f);
     f->flags &= ~(unsigned)O_NOCTTY; /* the open of a terminal has seen it */
@@ -89,6 +95,8 @@ int vfs_open_path(const struct path *path, unsigned flags, struct file **f)
     if (flags & O_PATH)
         return file_of(path, flags, f);
     int err = open_check(path, flags);
+    if (err == 0)
+        err = lease_break(path_inode(path), (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC), flags & O_NONBLOCK);
     if (err == 0 && (flags & O_TRUNC) && S_ISREG(path_inode(path)->mode))
         err = vfs_truncate(path, 0);
     return err ? err : file_of(path, flags, f);
