@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Commands that naos does not do itself: naos is linked statically, since loading libraries takes longer than a program in a running
- * enclave does. What needs the disassembler, or OpenSSL with its modules, is naos-full's, which lies beside it or in ../lib/naos.
+ * enclave does. What needs the disassembler, or OpenSSL with its modules, is naos-build's, which is no
+ * command of the user's: it lies in libexec.
  */
 #include <errno.h>
 #include <limits.h>
@@ -14,7 +15,7 @@
 
 static int handover(int argc, char **argv)
 {
-    static const char *const places[] = {"%s/naos-full", "%s/../lib/naos/naos-full"};
+    static const char *const places[] = {"%s/libexec/naos/naos-build", "%s/../libexec/naos/naos-build"};
     char dir[PATH_MAX], path[PATH_MAX + 32];
     char **full = calloc((size_t)argc + 2, sizeof(*full));
     if (!full)
@@ -24,7 +25,7 @@ static int handover(int argc, char **argv)
     exe_dir(dir, sizeof(dir));
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
         snprintf(path, sizeof(path), places[i], dir);
-        execv(path, full);
+        execv(path, full); /* only returns if it failed */
         if (errno != ENOENT)
             break;
     }

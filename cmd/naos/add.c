@@ -21,6 +21,7 @@
 #include "image/app.h"
 #include "image/closure.h"
 #include "image/ld_cache.h"
+#include "image/lock.h"
 #include "image/package.h"
 #include "base/remove.h"
 
@@ -313,7 +314,7 @@ int cmd_add(int argc, char **argv)
     }
     if (optind >= argc && package_count == 0)
         return cmd_fail("add", "name a program, file or folder to add; see 'naos add --help'");
-    if (app_read(dir, &app, &err) < 0)
+    if (instance_lock(dir, &err) < 0 || app_read(dir, &app, &err) < 0)
         return cmd_fail("add", err.text);
     snprintf(image, sizeof(image), "%s%s%s", app.image_dir[0] == '/' ? "" : dir,
              app.image_dir[0] == '/' ? "" : "/", app.image_dir);

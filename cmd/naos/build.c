@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "options.h"
 #include "image/build.h"
+#include "image/lock.h"
 #include "base/remove.h"
 
 static const char usage[] =
@@ -153,7 +154,9 @@ int cmd_build(int argc, char **argv)
     if (optind < argc)
         return cmd_fail("build", "takes no arguments; see 'naos build --help'");
     double began = now();
-    int status = from ? source_take(build.dir, from, &err) : 0;
+    int status = instance_lock(build.dir, &err) < 0 ? -1 : 0;
+    if (status == 0 && from)
+        status = source_take(build.dir, from, &err);
     if (status == 0)
         status = build_run(&build, &result, &err);
     progress_end();

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include "store/keyfile.h"
 
 extern char **environ;
 
@@ -21,7 +20,7 @@ int try_help(const char *command)
     return STATUS_NAOS_FAILED;
 }
 
-static int option_fail(const char *command, const char *option, const char *value, const char *want)
+int option_fail(const char *command, const char *option, const char *value, const char *want)
 {
     fprintf(stderr, "naos %s: %s: '%s' is not %s\n", command, option, value, want);
     return -1;
@@ -52,27 +51,6 @@ void env_add(const char **list, size_t *count, const char *arg)
     }
 }
 
-static int log_level_of(const char *name)
-{
-    static const char *const names[] = {"none", "error", "warning", "info", "debug"};
-    for (int i = 0; i < 5; i++) {
-        if (strcmp(name, names[i]) == 0)
-            return i;
-    }
-    return -1;
-}
-
-static int store_key_option(const char *command, struct instance_run *run)
-{
-    static uint8_t key[32];
-    struct error err;
-    run->store_key = key;
-    if (store_key_read(optarg, key, &err) == 0)
-        return 0;
-    fprintf(stderr, "naos %s: --store-key: %s\n", command, err.text);
-    return -1;
-}
-
 int image_key_option(const char *command, struct image_keys *keys)
 {
     struct error err;
@@ -80,32 +58,6 @@ int image_key_option(const char *command, struct image_keys *keys)
         return 0;
     fprintf(stderr, "naos %s: --image-key: %s\n", command, err.text);
     return -1;
-}
-
-int run_option(const char *command, int option, struct instance_run *run, const char **env)
-{
-    long n = 0;
-    switch (option) {
-    case 'e': env_add(env, &run->env_count, optarg); break;
-    case 'w': run->workdir = optarg; break;
-    case 'C': run->dir = optarg; break;
-    case OPT_STRACE: run->trace_syscalls = true; break;
-    case OPT_STATS: run->print_stats = true; break;
-    case OPT_LOG:
-        n = log_level_of(optarg);
-        if (n < 0)
-            option_fail(command, "--log", optarg, "one of error, warning, info, debug");
-        run->log_level = (unsigned)n;
-        break;
-    case OPT_STORE_KEY: n = store_key_option(command, run); break;
-    case OPT_IMAGE_KEY: n = image_key_option(command, &run->image_keys); break;
-    case OPT_VCPUS:
-        n = number_option(command, "--vcpus", optarg, 1, 64);
-        run->vcpus = (unsigned)n;
-        break;
-    default: return 0;
-    }
-    return n < 0 ? -1 : 1;
 }
 
 int targets_each(const char *command, const char *dir, char *const *names,

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # The tool, and all untrusted code that it is made of.
 #
-# naos is linked statically, so that it starts fast (naos exec, naos run); what cannot be is in naos-full (cmd/client/handover.c).
-NAOS := $(B)/naos $(B)/naos-full
+# naos is linked statically, so that it starts fast (naos exec, naos run); what cannot be is in libexec/naos/naos-build (cmd/client/handover.c).
+NAOS_BUILD := $(B)/libexec/naos/naos-build
+NAOS := $(B)/naos $(NAOS_BUILD)
 # The store's core is the kernel's: the tools read and write stores with the same source.
 STORE_CORE := $(addprefix kernel/fs/store/,node.c btree.c space.c walk.c log.c root.c inode.c dir.c extent.c check.c) kernel/base/bitmap.c
 HOST_C := $(wildcard cmd/naos/*.c host/*/*.c platform/sgx/host/*.c platform/sgx/host/emulator/*.c) $(STORE_CORE)
@@ -31,7 +32,8 @@ $(B)/host/%.o: %.S
 	$(SAY) CC $<
 	$(Q)$(CC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
 
-$(B)/naos-full: $(HOST_OBJ)
+$(NAOS_BUILD): $(HOST_OBJ)
+	@mkdir -p $(@D)
 	$(SAY) LD $@
 	$(Q)$(CC) -pie $(HOST_OBJ) $(HOST_LIBS) -o $@
 
@@ -52,7 +54,7 @@ DEB := $(B)/deb
 .PHONY: install deb
 install: all
 	install -D -m 755 $(B)/naos $(DESTDIR)$(PREFIX)/bin/naos
-	install -D -m 755 $(B)/naos-full $(DESTDIR)$(PREFIX)/lib/naos/naos-full
+	install -D -m 755 $(NAOS_BUILD) $(DESTDIR)$(PREFIX)/libexec/naos/naos-build
 	install -D -m 644 $(KERNEL_SGX) $(DESTDIR)$(PREFIX)/lib/naos/kernel.elf
 	install -D -m 644 $(KERNEL_SGX:.elf=.debug) $(DESTDIR)$(PREFIX)/lib/naos/kernel.debug
 	install -D -m 644 -t $(SHARE)/man/man1 docs/man/*.1

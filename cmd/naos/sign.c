@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "cmd.h"
 #include "image/enclave.h"
+#include "image/lock.h"
 #include "options.h"
 #include "style.h"
 
@@ -60,7 +61,7 @@ static int sign(const struct sign_options *o, struct error *err)
     struct sgx_sigstruct sig;
     uint8_t mrsigner[32];
     char text[65];
-    if (enclave_open(o->dir, &e, err) < 0 || enclave_sig_begin(o->dir, &e, &sig, err) < 0)
+    if (instance_lock(o->dir, err) < 0 || enclave_open(o->dir, &e, err) < 0 || enclave_sig_begin(o->dir, &e, &sig, err) < 0)
         return -1;
     enclave_close(&e);
     if (o->bytes)

@@ -83,7 +83,7 @@ void exe_dir(char *buf, size_t size)
 
 int kernel_find(char *buf, size_t size, struct error *err)
 {
-    static const char *const places[] = {"%s/kernel.elf", "%s/sgx/kernel.elf", "%s/../lib/naos/kernel.elf"};
+    static const char *const places[] = {"%s/sgx/kernel.elf", "%s/../lib/naos/kernel.elf", "%s/../../sgx/kernel.elf", "%s/../../lib/naos/kernel.elf"};
     char dir[PATH_MAX];
     const char *env = getenv("NAOS_KERNEL");
     if (env) {

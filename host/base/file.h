@@ -17,5 +17,5 @@ int file_write(const char *path, const void *data, size_t size, unsigned mode, s
 int dir_make(const char *path, struct error *err);
 /* The directory that this program lies in, without the last slash. */
 void exe_dir(char *buf, size_t size);
-/* The kernel: NAOS_KERNEL, or beside the program, or in ../lib/naos. */
+/* The kernel: NAOS_KERNEL; or where it lies for a program in build/ or bin/, or in libexec/naos/ there. */
 int kernel_find(char *buf, size_t size, struct error *err);

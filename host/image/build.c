@@ -9,13 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include "closure.h"
 #include "image_file.h"
 #include "sgx_sign.h"
+#include "base/home.h"
 #include "base/remove.h"
 
 struct build {
@@ -42,20 +42,9 @@ static const char *out_path(const struct build *b, const char *name, char buf[PA
 /* The user's own: $XDG_DATA_HOME/naos/signing-key.pem. */
 static int default_key(char path[PATH_MAX], struct error *err)
 {
-    const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
     char dir[PATH_MAX - 32];
-    if (data && *data)
-        snprintf(dir, sizeof(dir), "%s/naos", data);
-    else if (home && *home)
-        snprintf(dir, sizeof(dir), "%s/.local/share/naos", home);
-    else
-        return error_set(err, "neither HOME nor XDG_DATA_HOME is set; name a key with --sign-key");
-    for (char *p = strchr(dir + 1, '/'); p; p = strchr(p + 1, '/')) {
-        *p = 0;
-        mkdir(dir, 0700);
-        *p = '/';
-    }
-    mkdir(dir, 0700);
+    if (!home_folder("XDG_DATA_HOME", ".local/share", "naos", dir, sizeof(dir)))
+        return error_set(err, "you have no home folder to keep a signing key in; set HOME or XDG_DATA_HOME, or name a key with --sign-key");
     snprintf(path, PATH_MAX, "%s/signing-key.pem", dir);
     if (access(path, F_OK) == 0)
         return 0;
@@ -275,51 +264,11 @@ static int folder_swap(struct build *b, const char *final)
     return 0;
 }
 
-/* Who has the file locked, from /proc/locks: "1: FLOCK  ADVISORY  WRITE 1234 08:02:5678 0 EOF"; 0: unknown. */
-static int lock_holder(int fd)
-{
-    struct stat st;
-    char line[256];
-    int holder = 0;
-    FILE *f = fstat(fd, &st) == 0 ? fopen("/proc/locks", "re") : NULL;
-    while (f && holder == 0 && fgets(line, sizeof(line), f)) {
-        unsigned long long inode;
-        int pid;
-        if (sscanf(line, "%*s FLOCK %*s %*s %d %*x:%*x:%llu", &pid, &inode) == 2 && inode == st.st_ino)
-            holder = pid;
-    }
-    if (f)
-        fclose(f);
-    return holder;
-}
-
-/* One build at a time in a folder. */
-static int folder_lock(const char *dir, struct error *err)
-{
-    char path[PATH_MAX];
-    snprintf(path, sizeof(path), "%s/" APP_FILE, dir);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return errno == ENOENT
-                   ? error_set(err,
-                               "%s is missing: this is no naos instance; make one with `naos new`",
-                               path)
-                   : error_errno(err, "%s", path);
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-        return fd;
-    int holder = lock_holder(fd);
-    close(fd);
-    return error_set(err, "%s: another naos build (process %d) is at work here; wait for it", dir, holder);
-}
-
 int build_run(const struct build_options *options, struct build_result *result, struct error *err)
 {
     struct build b = {.options = options, .result = result, .err = err};
     char final[PATH_MAX - 16];
     *result = (struct build_result){0};
-    int lock = folder_lock(options->dir, err);
-    if (lock < 0)
-        return -1;
     snprintf(final, sizeof(final), "%s%s", options->out ? options->out : options->dir,
              options->out ? "" : "/build");
     snprintf(b.temp, sizeof(b.temp), "%s.new", final);
@@ -333,6 +282,5 @@ int build_run(const struct build_options *options, struct build_result *result, 
         status = folder_swap(&b, final);
     if (status < 0)
         tree_remove(b.temp);
-    close(lock);
     return status;
 }

@@ -22,6 +22,8 @@ struct build_options {
     void (*progress_bytes)(uint64_t done, uint64_t total);
 };
 
+/* Who calls these has instance_lock. */
+
 /*
  * Replaces DIR's image folder by what source holds (import.h), and writes what it says of itself into naos.json. Refuses if the
  * folder holds files of the user's. *layers: 0 for a plain directory, whose folder says nothing.

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/home.h"
 
 #define CACHE_MAGIC 0x32435343u /* "CSC2": changes with elf_sites.c and elf_code.c */
 
@@ -15,29 +16,10 @@ struct cache_head {
     uint32_t magic, count, unpatchable, reserved;
 };
 
-/* The folder, made if need be. False: there is no home. */
-static bool folder(char *buf, size_t size)
-{
-    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    if (cache && *cache)
-        snprintf(buf, size, "%s/naos/callsites", cache);
-    else if (home && *home)
-        snprintf(buf, size, "%s/.cache/naos/callsites", home);
-    else
-        return false;
-    for (char *p = strchr(buf + 1, '/'); p; p = strchr(p + 1, '/')) {
-        *p = 0;
-        mkdir(buf, 0700);
-        *p = '/';
-    }
-    mkdir(buf, 0700);
-    return true;
-}
-
 static bool path_of(const uint8_t *digest, char *path)
 {
     char dir[PATH_MAX - 70];
-    if (!folder(dir, sizeof(dir)))
+    if (!home_folder("XDG_CACHE_HOME", ".cache", "naos/callsites", dir, sizeof(dir)))
         return false;
     char *at = path + snprintf(path, PATH_MAX, "%s/", dir);
     for (int i = 0; i < 32; i++)

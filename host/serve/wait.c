@@ -25,6 +25,8 @@ static size_t signals_take(struct serve *serve, struct hostcall_event *out, size
     struct signalfd_siginfo info;
     size_t count = 0;
     while (count < max && read(serve->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+        if (info.ssi_signo == SIGCONT)
+            terminal_resume(); /* a shell that gave us the terminal back set it as it was when we stopped, or before */
         if (info.ssi_signo == SIGTSTP && atomic_load(&serve->is_stopping))
             continue; /* stop_self's own */
         uint64_t value = info.ssi_code == SI_KERNEL ? HOSTCALL_SIGNAL_FOR_GROUP : 0;
