@@ -137,9 +137,9 @@ static int frame_drop(struct vmspace *vm, uint64_t page, struct frame *f)
 
 /* ---- the content of a range, as flat.c wants it ----------------------------------------------------------------- */
 
-int content_commit(struct vmspace *vm, uaddr_t start, uaddr_t end, unsigned prot)
+/* What was committed becomes vm's. */
+static int content_own(struct vmspace *vm, uaddr_t start, uaddr_t end, int err)
 {
-    int err = commit_range(start, end, prot);
     if (err || !vm->set)
         return err;
     spin_lock(&set_lock);
@@ -148,15 +148,19 @@ int content_commit(struct vmspace *vm, uaddr_t start, uaddr_t end, unsigned prot
     return err;
 }
 
+int content_commit(struct vmspace *vm, uaddr_t start, uaddr_t end, unsigned prot)
+{
+    return content_own(vm, start, end, commit_range(start, end, prot));
+}
+
+int content_commit_stale(struct vmspace *vm, uaddr_t start, uaddr_t end, unsigned prot)
+{
+    return content_own(vm, start, end, commit_range_stale(start, end, prot));
+}
+
 int content_commit_dirty(struct vmspace *vm, uaddr_t start, uaddr_t end)
 {
-    int err = commit_range_dirty(start, end);
-    if (err || !vm->set)
-        return err;
-    spin_lock(&set_lock);
-    err = frames_add(vm, start, end);
-    spin_unlock(&set_lock);
-    return err;
+    return content_own(vm, start, end, commit_range_dirty(start, end));
 }
 
 static int frames_discard(struct vmspace *vm, uaddr_t start, uaddr_t end)

@@ -15,8 +15,9 @@
  * Getting a file's pages may sleep, and then another space of the conflict set may come and go. So they are all pinned first,
  * and what lies in the user range is touched in one go.
  */
+#define CHUNK (512UL << 10)
 struct pinned {
-    void *pages[CLUSTER >> PAGE_SHIFT];
+    void *pages[CHUNK >> PAGE_SHIFT];
     size_t count;
 };
 
@@ -52,7 +53,7 @@ static int pages_place(struct vmspace *vm, const struct area *a, uaddr_t start, 
     return discarded ? discarded : err;
 }
 
-static int cluster_fill(struct vmspace *vm, const struct area *a, uaddr_t start, uaddr_t end)
+static int chunk_fill(struct vmspace *vm, const struct area *a, uaddr_t start, uaddr_t end)
 {
     struct pinned p;
     int err = pages_pin(a->pages, (a->offset + (start - a->start)) >> PAGE_SHIFT, (end - start) >> PAGE_SHIFT, &p);
@@ -71,8 +72,8 @@ static int private_fill(struct vmspace *vm, const struct area *a, uaddr_t start,
     if (need - a->start >= room)
         return -EIO;
     end = MIN(end, a->start + room);
-    for (uaddr_t at = start; at < end && err == 0; at += CLUSTER)
-        err = cluster_fill(vm, a, at, MIN(end, at + CLUSTER));
+    for (uaddr_t at = start; at < end && err == 0; at += CHUNK)
+        err = chunk_fill(vm, a, at, MIN(end, at + CHUNK));
     return err;
 }
 

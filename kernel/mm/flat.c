@@ -8,6 +8,7 @@
 #include "sched/sched.h"
 
 #define FAULT_MAX (2UL << 20)
+#define FILE_FAULT_MAX (1UL << 20)
 #define REUSE_MAX (2UL << 20) /* of a new area, at once */
 #define UNSHARE_MAX (64UL << 10)
 
@@ -271,7 +272,7 @@ static void area_populate(struct vmspace *vm, struct area *a)
 /* Pages that lie there ready save the faults that would ask for them. */
 static int content_reuse(struct vmspace *vm, const struct area *a)
 {
-    return vm->set ? 0 : commit_range_stale(a->start, MIN(a->end, a->start + REUSE_MAX), a->prot);
+    return content_commit_stale(vm, a->start, MIN(a->end, a->start + REUSE_MAX), a->prot);
 }
 
 static int map_locked(struct vmspace *vm, const struct vm_map_request *req, uint64_t size, uaddr_t *at)
@@ -704,12 +705,25 @@ static struct area *stack_grow(struct vmspace *vm, uaddr_t addr)
     return a;
 }
 
-/* How much to bring in: a cluster around the page, more if the faults follow each other. */
-static void cluster_choose(struct vmspace *vm, const struct area *a, uaddr_t page, uaddr_t *start, uaddr_t *end)
+#define FILE_FAULTS_EACH 8 /* of a size, before it doubles */
+
+/*
+ * How much to bring in: a cluster around the page. More if the faults follow each other in memory; of a file, more and more the
+ * oftener there is one, for a program of which many parts were used most often uses nearly all.
+ */
+static uint64_t fault_size(struct vmspace *vm, struct area *a, uaddr_t page)
 {
-    vm->fault_size = page == vm->fault_next && !a->pages ? MIN(vm->fault_size * 2, FAULT_MAX) : CLUSTER;
-    *start = MAX(a->start, align_down(page, CLUSTER));
-    *end = MIN(a->end, align_down(page, CLUSTER) + vm->fault_size);
+    if (a->pages && !a->is_shared)
+        return MIN(CLUSTER << MIN(a->faults++ / FILE_FAULTS_EACH, 5u), FILE_FAULT_MAX);
+    return page == vm->fault_next && !a->pages ? MIN(vm->fault_size * 2, FAULT_MAX) : CLUSTER;
+}
+
+static void cluster_choose(struct vmspace *vm, struct area *a, uaddr_t page, uaddr_t *start, uaddr_t *end)
+{
+    vm->fault_size = fault_size(vm, a, page);
+    uint64_t align = a->pages ? vm->fault_size : CLUSTER;
+    *start = MAX(a->start, align_down(page, align));
+    *end = MIN(a->end, align_down(page, align) + vm->fault_size);
     while (*start < page && page_is_committed(*start >> PAGE_SHIFT))
         *start += PAGE_SIZE;
     for (uaddr_t at = *start; at < *end; at += PAGE_SIZE) {

@@ -30,6 +30,7 @@ struct area {
     struct vm_owner *owner;
     const char *name;
     uaddr_t trampolines;     /* of the owner's call sites; 0: none */
+    unsigned faults;         /* that brought parts of the file in */
     unsigned again;          /* shared: how many more times it was mapped, to the same addresses */
 };
 
@@ -184,6 +185,7 @@ void conflict_leave_end(void);
 
 /* Content of vm's private areas. vm is resident. */
 nodiscard int content_commit(struct vmspace *vm, uaddr_t start, uaddr_t end, unsigned prot); /* as commit_range */
+nodiscard int content_commit_stale(struct vmspace *vm, uaddr_t start, uaddr_t end, unsigned prot); /* as commit_range_stale */
 nodiscard int content_commit_dirty(struct vmspace *vm, uaddr_t start, uaddr_t end);
 nodiscard int content_discard(struct vmspace *vm, uaddr_t start, uaddr_t end); /* -ENOMEM: others share it, and it must be kept */
 nodiscard int content_claim(struct vmspace *vm, uaddr_t start, uaddr_t end); /* what others of its set have there makes room */
