@@ -79,7 +79,7 @@ CHECKS += check-store check-store-enclave check-host check-sys check-sys-enclave
 
 .PHONY: check $(CHECKS)
 check:
-	tools/install-deps build demo check apps
+	tools/install-deps build demo check lint apps
 	$(MAKE) --no-print-directory -j2 all
 	tools/check $(CHECKS)
 

@@ -14,6 +14,7 @@ enum section { SECTION_NONE, SECTION_FILES, SECTION_DIRS, SECTION_MKDIRS, SECTIO
 
 struct bom {
     const char *image;
+    char *image_real;      /* without links */
     char folder[PATH_MAX]; /* of the bom: what its paths are relative to */
     char target[PATH_MAX]; /* in the image */
     char from[PATH_MAX];   /* the host folder that the next files are in */
@@ -43,6 +44,27 @@ static int folders_make(const char *path)
     return mkdir(part, 0755) < 0 && errno != EEXIST ? -1 : 0;
 }
 
+/* A bom names places in the image: no ".." in them, and no link in the image may lead out of it. The error is set if not. */
+static bool place_check(const struct bom *b, const char *path)
+{
+    char part[PATH_MAX];
+    size_t len = strlen(b->image_real);
+    bool is_inside = true;
+    snprintf(part, sizeof(part), "%s/", path);
+    for (char *p = part + strlen(b->image); (p = strchr(p + 1, '/')) && is_inside;) {
+        *p = 0;
+        char *real = realpath(part, NULL);
+        struct stat st;
+        is_inside = real ? strncmp(real, b->image_real, len) == 0 && (real[len] == '/' || !real[len]) : lstat(part, &st) < 0;
+        is_inside = is_inside && strcmp(strrchr(part, '/'), "/..") != 0;
+        free(real);
+        *p = '/';
+    }
+    if (!is_inside)
+        error_set(b->err, "%.400s: a bom file may not lead out of the image", path);
+    return is_inside;
+}
+
 static void source_path(const struct bom *b, const char *name, char path[PATH_MAX])
 {
     const char *from = name[0] == '/' ? "" : b->from[0] ? b->from : b->folder;
@@ -54,6 +76,8 @@ static void source_path(const struct bom *b, const char *name, char path[PATH_MA
 static int target_make(struct bom *b, char path[PATH_MAX])
 {
     snprintf(path, PATH_MAX, "%.1500s%s%.1500s", b->image, b->target[0] == '/' ? "" : "/", b->target);
+    if (!place_check(b, path))
+        return -1;
     return folders_make(path) < 0 ? error_errno(b->err, "%s", path) : 0;
 }
 
@@ -87,6 +111,8 @@ static int item_take(struct bom *b, const char *item)
         if (target_make(b, dir) < 0)
             return -1;
         snprintf(path, sizeof(path), "%.3000s/%.900s", dir, item);
+        if (!place_check(b, path))
+            return -1;
         return folders_make(path) < 0 ? error_errno(b->err, "%s", path) : 0;
     case SECTION_INCLUDES: tell(b, item, "an included file of Occlum's own; `naos add` brings what programs need"); return 0;
     default: return 0;
@@ -99,6 +125,12 @@ static int link_make(struct bom *b, const char *name)
     if (target_make(b, dir) < 0)
         return -1;
     snprintf(path, sizeof(path), "%.3000s/%.900s", dir, name);
+    char *slash = strrchr(path, '/'); /* the link itself may lead anywhere: programs follow it inside */
+    *slash = 0;
+    bool is_inside = place_check(b, path);
+    *slash = '/';
+    if (!is_inside)
+        return -1;
     if (symlink(b->link_source, path) < 0 && errno != EEXIST)
         return error_errno(b->err, "%s", path);
     return 0;
@@ -174,9 +206,13 @@ int bom_take(const char *path, const char *image, void (*told)(const char *line)
     FILE *f = fopen(path, "re");
     if (!f)
         return error_errno(err, "%s", path);
+    b.image_real = realpath(image, NULL);
+    if (!b.image_real)
+        result = error_errno(err, "%s", image);
     snprintf(b.folder, sizeof(b.folder), "%.*s", (int)(strrchr(path, '/') - path), path);
     while (result == 0 && fgets(line, sizeof(line), f))
         result = line_take(&b, line);
     fclose(f);
+    free(b.image_real);
     return result;
 }

@@ -118,8 +118,11 @@ static int whiteouts_apply(DIR *d, int from, int to, struct error *err)
     struct dirent *e;
     int result = faccessat(from, WHITEOUT_OPAQUE, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? dir_clear(to, err) : 0;
     while (result == 0 && (e = readdir(d))) {
-        if (is_whiteout(e->d_name) && strcmp(e->d_name, WHITEOUT_OPAQUE) != 0 && e->d_name[strlen(WHITEOUT)])
-            name_remove(to, e->d_name + strlen(WHITEOUT));
+        const char *gone = is_whiteout(e->d_name) ? e->d_name + strlen(WHITEOUT) : "";
+        if (strcmp(gone, ".") == 0 || strcmp(gone, "..") == 0)
+            result = error_set(err, "%s: a layer may not take away the folder itself, or the one above", e->d_name);
+        else if (*gone && strcmp(e->d_name, WHITEOUT_OPAQUE) != 0)
+            name_remove(to, gone);
     }
     rewinddir(d);
     return result;

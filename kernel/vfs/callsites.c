@@ -5,6 +5,20 @@
 #include "heap/heap.h"
 #include "naos/callsite.h"
 
+/* By address, and no byte in two windows: who looks for one, and who patches, relies on it. */
+static bool is_table_sound(const struct callsite_table *t)
+{
+    uint64_t end = 0;
+    for (uint32_t k = 0; k < t->count; k++) {
+        const struct callsite *s = &t->sites[k];
+        if (s->window_size < 5 || s->window_size > CALLSITE_WINDOW_MAX || s->insn_off > s->window_size - 2 || s->kind >= CALLSITE_KINDS ||
+            s->window_off < end)
+            return false;
+        end = (uint64_t)s->window_off + s->window_size;
+    }
+    return true;
+}
+
 /* Measured content, but checked: an offset outside would make us read anything. */
 static bool is_sound(const struct callsite_file *f, uint64_t size)
 {
@@ -15,14 +29,8 @@ static bool is_sound(const struct callsite_file *f, uint64_t size)
         uint64_t off = f->entries[i].table_off;
         const struct callsite_table *t = (const struct callsite_table *)((const char *)f + off);
         if (f->entries[i].path_off >= size || off % 8 || off > size - sizeof(*t) ||
-            t->count > (size - off - sizeof(*t)) / sizeof(t->sites[0]))
+            t->count > (size - off - sizeof(*t)) / sizeof(t->sites[0]) || !is_table_sound(t))
             return false;
-        for (uint32_t k = 0; k < t->count; k++) {
-            const struct callsite *s = &t->sites[k];
-            if (s->window_size < 5 || s->window_size > CALLSITE_WINDOW_MAX || s->insn_off > s->window_size - 2 ||
-                s->kind >= CALLSITE_KINDS)
-                return false;
-        }
     }
     return true;
 }

@@ -43,19 +43,4 @@ check-kill9: all
 crash: $(STORE_BIN)/crash_test
 	$(STORE_BIN)/crash_test $(STATES) $(SEED)
 
-# make fuzz-store FUZZ_TIME=3600: the format under libFuzzer (clang), as if it were not authenticated.
-FUZZ_TIME ?= 60
-STORE_FUZZ_C := $(STORE_CORE) host/store/env.c $(addprefix tests/crash/,aead_none.c medium.c workload.c store_fuzz.c)
-$(STORE_BIN)/store_fuzz: $(STORE_FUZZ_C) $(wildcard kernel/fs/store/*.h)
-	@mkdir -p $(@D)
-	$(SAY) CC $@
-	$(Q)clang $(STD) -O1 -g -D_GNU_SOURCE -Ikernel -Iinclude -Itests/crash -fno-strict-aliasing -fsanitize=fuzzer,address,undefined \
-	    -fno-sanitize-recover=all $(STORE_FUZZ_C) -o $@
-.PHONY: fuzz-store
-fuzz-store: $(STORE_BIN)/store_fuzz
-	@mkdir -p $(B)/fuzz/store
-	@$< -max_total_time=$(FUZZ_TIME) -timeout=20 -max_len=400 -verbosity=0 -print_final_stats=1 -artifact_prefix=$(B)/fuzz/ $(B)/fuzz/store >$(B)/fuzz/store.log 2>&1 && \
-	    echo "ok fuzz/store: $$(sed -n 's/stat::number_of_executed_units: *//p' $(B)/fuzz/store.log) inputs" || \
-	    { echo "FAIL fuzz/store: see $(B)/fuzz/store.log"; tail -n 20 $(B)/fuzz/store.log; exit 1; }
-
 -include $(STORE_SAN_OBJ:.o=.d) $(STORE_FAST_OBJ:.o=.d)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Random system calls in the enclave; the same generator on the fake platform is tests/unit/syscall/fuzz_test.c.
+# Random system calls in the enclave; the same generator on the fake platform is tests/unit/syscall/fuzz_test.c. Parsers: parsers.mk.
 FUZZ := $(B)/tests/fuzz
-FUZZ_SECONDS ?= 30
+FUZZ_ENCLAVE_SECONDS ?= 30
 
 $(GEN)/fuzz_calls.h: $(SYSCALL_TABS) tools/gen-syscall
 	@mkdir -p $(@D)
@@ -12,10 +12,6 @@ $(FUZZ)/syscalls: tests/fuzz/syscalls.c tests/fuzz/sysgen.c tests/fuzz/sysgen.h 
 	$(Q)$(CC) $(STD) -O1 -Wall -Wextra -I. -I$(GEN) -static tests/fuzz/syscalls.c tests/fuzz/sysgen.c -o $@
 
 CHECKS += check-fuzz
-.PHONY: check-fuzz fuzz
+.PHONY: check-fuzz
 check-fuzz: all $(FUZZ)/syscalls
-	tests/fuzz/run $(FUZZ_SECONDS)
-# The same for ten minutes, then the parsers and the fake platform.
-fuzz: all $(FUZZ)/syscalls
-	tests/fuzz/run 600
-	$(MAKE) --no-print-directory check-syscall-fuzz check-hostile-unit
+	tests/fuzz/run $(FUZZ_ENCLAVE_SECONDS)

@@ -139,11 +139,45 @@ static void layers_check(void)
     snprintf(to, sizeof(to), "%s", test_path("merged"));
     snprintf(layer, sizeof(layer), "%s", test_path("layer"));
     test_command(
-        "mkdir -p %s %s/out %s/outside && ln -s %s %s/out-link && mkdir %s/out-link && echo x >%s/out-link/file && echo y >%s/out/.wh...",
-        to, layer, test_path("o"), test_path("o"), to, layer, layer, layer);
+        "mkdir -p %s %s/out %s/outside && ln -s %s %s/out-link && mkdir %s/out-link && echo x >%s/out-link/file",
+        to, layer, test_path("o"), test_path("o"), to, layer, layer);
     bool is_merged = layer_merge(layer, to, &err) == 0;
     test_result(is_merged && test_command("test -d %s/out-link && ! test -L %s/out-link && ! test -e %s/file", to, to, test_path("o")) == 0,
                 "layer-links", "%s", err.text);
+}
+
+/* ".wh..." would take away what is above the image. */
+static void whiteouts_check(void)
+{
+    struct error err = {""};
+    char to[PATH_MAX], layer[PATH_MAX];
+    snprintf(to, sizeof(to), "%s", test_path("above/image"));
+    snprintf(layer, sizeof(layer), "%s", test_path("hostile-layer"));
+    for (int i = 0; i < 2; i++) {
+        test_command("rm -rf %s && mkdir -p %s %s/d && touch %s/../kept %s/kept %s/d/%s", layer, to, layer, to, to, layer, i ? ".wh.." : ".wh...");
+        test_command("mv %s/d/.wh* %s && rmdir %s/d", layer, layer, layer);
+        bool is_refused = layer_merge(layer, to, &err) < 0;
+        test_result(is_refused && test_command("test -e %s/../kept && test -e %s/kept", to, to) == 0, i ? "whiteout-dot" : "whiteout-dots", "%s",
+                    is_refused ? "something is gone" : "not refused");
+    }
+}
+
+/* Folders and links of a bom file are made in the image, whatever it says. */
+static void bom_places_check(void)
+{
+    static const char *const texts[] = {
+        "targets:\n- target: /../../outside\n  mkdirs:\n  - made\n", "targets:\n- target: /\n  mkdirs:\n  - ../../outside/made\n",
+        "targets:\n- target: /link\n  mkdirs:\n  - made\n", "targets:\n- target: /link/made\n  copy:\n  - files:\n    - /etc/hostname\n",
+        "targets:\n- target: /\n  createlinks:\n  - src: x\n    linkname: ../../outside/made\n",
+        "targets:\n- target: /\n  createlinks:\n  - src: ../../outside\n    linkname: l\n- target: /l\n  mkdirs:\n  - made\n",
+    };
+    struct error err = {""};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        test_command("cd %s && rm -rf bom outside && mkdir -p bom/image outside && ln -s ../../outside bom/image/link", test_path(""));
+        test_file("bom.yaml", texts[i], strlen(texts[i]));
+        int result = bom_take(test_path("bom.yaml"), test_path("bom/image"), told, &err);
+        test_result(result < 0 && test_command("test -z \"$(ls %s)\"", test_path("outside")) == 0, "bom-places", "case %zu", i);
+    }
 }
 
 static void boms_check(void)
@@ -169,6 +203,8 @@ int main(void)
     images_check();
     symbols_check();
     layers_check();
+    whiteouts_check();
+    bom_places_check();
     boms_check();
     return test_failures != 0;
 }

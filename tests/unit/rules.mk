@@ -66,3 +66,5 @@ CHECKS += check-unit-aarch64
 .PHONY: check-unit-aarch64
 check-unit-aarch64: $(UNIT_CROSS_TESTS:%=$(UNIT)/aarch64/bin/%)
 	@printf '%s\n' $^ | xargs -P 2 -n 1 sh -c 'qemu-aarch64 $$0 || exit 1' | sed 's#^\(ok\|FAIL\) unit/#\1 unit-aarch64/#'
+
+include tests/fuzz/parsers.mk

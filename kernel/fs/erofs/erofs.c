@@ -5,6 +5,7 @@
  * verified before it comes here, but offsets are checked all the same: the builder may be wrong.
  */
 #include "fs/erofs/erofs.h"
+#include <linux/limits.h>
 #include <linux/magic.h>
 #include <linux/stat.h>
 #include "base/log.h"
@@ -228,6 +229,8 @@ static int block_visit(const char *block, size_t size, uint64_t base, uint64_t *
             return -EIO;
         size_t len = strnlen(block + e[i].name_off, end - e[i].name_off);
         uint64_t next = base + (i + 1) * sizeof(*e);
+        if (len == 0 || len > NAME_MAX || memchr(block + e[i].name_off, '/', len))
+            return -EIO;
         if (!visit(arg, block + e[i].name_off, len, e[i].nid, e[i].type, next))
             return 1;
         *pos = next;
@@ -334,36 +337,59 @@ static int erofs_statfs(struct superblock *sb, struct statfs_info *info)
     return 0;
 }
 
-static const struct super_ops erofs_super_ops = {.statfs = erofs_statfs};
+static void erofs_unmount(struct superblock *sb)
+{
+    struct erofs *fs = erofs_of(sb);
+    struct erofs_node *n, *after;
+    for (size_t i = 0; i < INODE_BUCKETS; i++) {
+        list_for_each_safe (n, after, &fs->buckets[i], bucket_node)
+            inode_put(n->inode);
+    }
+    if (fs->device)
+        pagecache_put(fs->device);
+    heap_free((void *)(uintptr_t)fs->callsites);
+    heap_free(fs);
+}
+
+static const struct super_ops erofs_super_ops = {.statfs = erofs_statfs, .unmount = erofs_unmount};
+
+static int super_read(struct erofs *fs, struct erofs_super *super)
+{
+    int err = pagecache_create(&device_ops, fs, fs->size, &fs->device);
+    if (err == 0)
+        err = device_read(fs, EROFS_SUPER_OFF, super, sizeof(*super));
+    return err == 0 && (super->magic != EROFS_MAGIC || super->block_bits != 12) ? -EINVAL : err;
+}
 
 int erofs_mount(struct verity *v, struct superblock **result)
 {
     struct erofs_super super;
     struct erofs *fs = heap_zalloc(sizeof(*fs));
     struct superblock *sb = fs ? superblock_create(&erofs_super_ops, "erofs", fs) : NULL;
-    if (!sb)
+    if (!sb) {
+        heap_free(fs);
         return -ENOMEM;
+    }
     for (size_t i = 0; i < INODE_BUCKETS; i++)
         list_init(&fs->buckets[i]);
     sb->is_read_only = true;
     sb->id = verity_id(v);
     fs->verity = v;
     fs->size = verity_blocks(v) * VERITY_BLOCK;
-    int err = pagecache_create(&device_ops, fs, fs->size, &fs->device);
-    if (err == 0)
-        err = device_read(fs, EROFS_SUPER_OFF, &super, sizeof(super));
-    if (err == 0 && (super.magic != EROFS_MAGIC || super.block_bits != 12))
-        err = -EINVAL;
-    if (err)
-        return err;
-    fs->meta_off = (uint64_t)super.meta_block * BLOCK;
-    fs->files = super.inodes;
-    fs->build_time = time_of(super.build_time, super.build_time_ns);
-    err = inode_get_by_nid(sb, super.root_nid, &sb->root);
+    int err = super_read(fs, &super);
+    if (err == 0) {
+        fs->meta_off = (uint64_t)super.meta_block * BLOCK;
+        fs->files = super.inodes;
+        fs->build_time = time_of(super.build_time, super.build_time_ns);
+        err = inode_get_by_nid(sb, super.root_nid, &sb->root);
+    }
     if (err == 0 && !S_ISDIR(sb->root->mode))
         err = -EINVAL;
     if (err == 0)
         fs->callsites = callsites_load(sb);
-    *result = sb;
+    if (err)
+        superblock_put(sb);
+    else
+        *result = sb;
     return err;
 }

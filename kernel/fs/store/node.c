@@ -36,7 +36,7 @@ void node_destroy(struct node *n)
 static bool slot_is_sound(const struct store_node *block, unsigned idx, unsigned level)
 {
     const struct store_slot *s = node_slots((struct store_node *)(uintptr_t)block) + idx;
-    if (s->off < block->heap || s->size > STORE_BLOCK - s->off || s->size > STORE_VALUE_MAX)
+    if (s->off < block->heap || s->off > STORE_BLOCK || s->size > STORE_BLOCK - s->off || s->size > STORE_VALUE_MAX)
         return false;
     if (level > 0 && s->size != sizeof(struct store_ptr))
         return false;

@@ -52,8 +52,7 @@ static const Elf64_Phdr *segment(const struct build *b, unsigned idx)
     return (const Elf64_Phdr *)(b->kernel + b->eh->e_phoff) + idx;
 }
 
-/* The last PT_LOAD's end; every segment lies inside the file. */
-static int elf_check(struct build *b)
+static int header_check(struct build *b)
 {
     b->eh = (const Elf64_Ehdr *)b->kernel;
     if (b->kernel_size < sizeof(*b->eh) || memcmp(b->eh->e_ident, ELFMAG, SELFMAG) != 0 ||
@@ -62,17 +61,34 @@ static int elf_check(struct build *b)
     if (!is_inside(b, b->eh->e_phoff, b->eh->e_phnum * sizeof(Elf64_Phdr)) ||
         !is_inside(b, b->eh->e_shoff, b->eh->e_shnum * sizeof(Elf64_Shdr)))
         return fail(b, "the ELF file is cut short");
+    return (b->eh->e_phoff | b->eh->e_shoff) % 8 ? fail(b, "the ELF file's tables are not aligned") : 0;
+}
+
+/* Segments come by address, and no two share a page: each page is added once. */
+static int segment_check(struct build *b, const Elf64_Phdr *ph)
+{
+    if (!is_inside(b, ph->p_offset, ph->p_filesz) || ph->p_filesz > ph->p_memsz || ph->p_memsz > GIB ||
+        ph->p_vaddr > GIB)
+        return fail(b, "a segment of the ELF file lies outside it");
+    if ((ph->p_flags & (PF_W | PF_X)) == (PF_W | PF_X))
+        return fail(b, "a segment is both writable and executable");
+    if (ph->p_vaddr / PAGE * PAGE < b->elf_size)
+        return fail(b, "segments share a page, or are out of order");
+    b->elf_size = page_up(ph->p_vaddr + ph->p_memsz);
+    return b->elf_size <= GIB / 2 ? 0 : fail(b, "the kernel is larger than 512 MiB");
+}
+
+/* The last PT_LOAD's end; every segment lies inside the file. */
+static int elf_check(struct build *b)
+{
+    if (header_check(b) < 0)
+        return -1;
     for (unsigned i = 0; i < b->eh->e_phnum; i++) {
         const Elf64_Phdr *ph = segment(b, i);
-        if (ph->p_type != PT_LOAD)
-            continue;
-        if (!is_inside(b, ph->p_offset, ph->p_filesz) || ph->p_filesz > ph->p_memsz || ph->p_memsz > GIB ||
-            ph->p_vaddr > GIB)
+        if (ph->p_type == PT_LOAD && segment_check(b, ph) < 0)
+            return -1;
+        if (ph->p_type == PT_DYNAMIC && (ph->p_offset % 8 || !is_inside(b, ph->p_offset, ph->p_filesz)))
             return fail(b, "a segment of the ELF file lies outside it");
-        if ((ph->p_flags & (PF_W | PF_X)) == (PF_W | PF_X))
-            return fail(b, "a segment is both writable and executable");
-        if (ph->p_vaddr + ph->p_memsz > b->elf_size)
-            b->elf_size = page_up(ph->p_vaddr + ph->p_memsz);
     }
     return b->elf_size ? 0 : fail(b, "the ELF file has nothing to load");
 }
@@ -94,7 +110,7 @@ static int note_find(struct build *b)
         return fail(b, "the ELF file has no section names");
     uint64_t names = sh[b->eh->e_shstrndx].sh_offset;
     for (unsigned i = 0; i < b->eh->e_shnum; i++) {
-        if (!is_inside(b, names + sh[i].sh_name, 13) ||
+        if (!is_inside(b, names, sh[i].sh_name + 13ULL) ||
             strncmp((const char *)b->kernel + names + sh[i].sh_name, ".naos.layout", 13) != 0)
             continue;
         if (sh[i].sh_size < sizeof(b->note) || !is_inside(b, sh[i].sh_offset, sizeof(b->note)))
@@ -181,12 +197,13 @@ static int relocate(struct build *b)
     }
     if (rela > b->elf_size || size > b->elf_size - rela)
         return fail(b, "relocations lie outside the image");
-    const Elf64_Rela *r = (const Elf64_Rela *)(b->out->image + rela);
-    for (size_t i = 0; i < size / sizeof(*r); i++) {
-        if (ELF64_R_TYPE(r[i].r_info) != R_X86_64_RELATIVE || r[i].r_offset > b->elf_size - 8)
+    for (size_t i = 0; i < size / sizeof(Elf64_Rela); i++) {
+        Elf64_Rela r;
+        memcpy(&r, b->out->image + rela + i * sizeof(r), sizeof(r));
+        if (ELF64_R_TYPE(r.r_info) != R_X86_64_RELATIVE || r.r_offset > b->elf_size - 8)
             return fail(b, "a relocation is not R_X86_64_RELATIVE");
-        uint64_t value = b->params.image_start + (uint64_t)r[i].r_addend;
-        memcpy(b->out->image + r[i].r_offset, &value, sizeof(value));
+        uint64_t value = b->params.image_start + (uint64_t)r.r_addend;
+        memcpy(b->out->image + r.r_offset, &value, sizeof(value));
     }
     return 0;
 }
@@ -237,7 +254,7 @@ static int enclu_sites_add(struct build *b)
     for (size_t i = 0; i < out->enclu_count; i++) {
         uint64_t place = b->enclu + i * sizeof(int32_t);
         int32_t rel;
-        memcpy(&rel, out->image + place, sizeof(rel));
+        memcpy(&rel, out->image + place, sizeof(rel)); /* in the list, so in the image */
         if (place + (uint64_t)(int64_t)rel > b->elf_size - 7)
             return fail(b, "an ENCLU site lies outside the image");
         out->enclu_sites[i] = b->params.image_start + place + (uint64_t)(int64_t)rel;
