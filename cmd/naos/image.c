@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include "image/app.h"
 #include "image/erofs_read.h"
+#include "image/etc_files.h"
 #include "image/tree.h"
 #include "options.h"
 #include "store/keyfile.h"
@@ -178,6 +179,8 @@ static int diff_one(void *context, const struct erofs_file *f, struct error *err
     struct tree_node *n = tree_find(c->root, f->path);
     if (n)
         n->ino = 1; /* met */
+    if (etc_file_is_ours(c->root, f->path))
+        return 0;
     if (n && is_same(c, n, f))
         return 0;
     printf("%c %s\n", n ? 'C' : 'D', *f->path ? f->path : "/");

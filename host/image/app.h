@@ -43,6 +43,7 @@ struct app {
     uint32_t uid, gid;
     struct app_mount *mounts;
     size_t mount_count;
+    struct strings extra_hosts, dns, dns_search, dns_opt; /* extra_hosts: NAME:ADDRESS, without brackets */
     struct config_publish *publish;
     struct config_outbound *outbound;
     size_t publish_count, outbound_count;

@@ -4,6 +4,7 @@
  *   publish:   PORT | [ADDRESS:]HOST_PORT:PORT, then optionally /tcp or /udp; IPv6 addresses in
  * brackets outbound:  "allow" | "deny" | a list of ADDRESS[/PREFIX][:PORT[-PORT]][/tcp|/udp], * for
  * any address
+ * and the names and addresses that /etc/hosts and /etc/resolv.conf are made of (etc_files.h)
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -59,7 +60,11 @@ static char *colon_find(char *spec)
 
 static int entry_wrong(struct reader *r, const char *at, const char *spec, const char *want)
 {
-    return error_set(r->err, APP_FILE ": %s: \"%.100s\" is not %s", at, spec, want);
+    char shown[101]; /* in one line, whatever it holds */
+    snprintf(shown, sizeof(shown), "%s", spec);
+    for (char *c = shown; *c; c++)
+        *c = (unsigned char)*c < ' ' ? '?' : *c;
+    return error_set(r->err, APP_FILE ": %s: \"%s\" is not %s", at, shown, want);
 }
 
 /* ---- publish --------------------------------------------------------------------------------- */
@@ -204,9 +209,115 @@ static int outbound_take(struct reader *r, const char *at, json_object *value)
     return 0;
 }
 
+/* ---- names and addresses that programs find in /etc ------------------------------------------ */
+
+/* A name of the domain name system, its parts of letters, digits, "-" and "_". */
+static bool is_host_name(const char *name, size_t len)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+    return len > 0 && len <= 253 && name[0] != '.' && name[0] != '-' && strspn(name, allowed) >= len;
+}
+
+/* "db:10.0.0.5", "db:[2001:db8::1]", and "db:2001:db8::1"; the brackets go. */
+static bool host_read(char *entry)
+{
+    uint8_t addr[16];
+    bool is_v4;
+    char copy[SPEC_MAX], *colon = strchr(entry, ':');
+    if (!colon || !is_host_name(entry, (size_t)(colon - entry)) || snprintf(copy, sizeof(copy), "%s", colon + 1) >= (int)sizeof(copy) ||
+        !address_read(copy, addr, &is_v4))
+        return false;
+    size_t len = strlen(colon + 1);
+    if (colon[1] == '[') {
+        memmove(colon + 1, colon + 2, len - 2);
+        colon[len - 1] = 0;
+    }
+    return true;
+}
+
+static int extra_hosts_take(struct reader *r, const char *at, json_object *value)
+{
+    struct strings *list = &r->app->extra_hosts;
+    if (strings_take(r, at, value, list) < 0)
+        return -1;
+    for (size_t i = 0; i < list->count; i++) {
+        if (!host_read(list->items[i]))
+            return entry_wrong(r, at, list->items[i], "a name and an address: \"db:10.0.0.5\", \"db:[2001:db8::1]\"");
+    }
+    return 0;
+}
+
+static int dns_take(struct reader *r, const char *at, json_object *value)
+{
+    struct strings *list = &r->app->dns;
+    if (strings_take(r, at, value, list) < 0)
+        return -1;
+    for (size_t i = 0; i < list->count; i++) {
+        char copy[SPEC_MAX];
+        uint8_t addr[16];
+        bool is_v4;
+        if (snprintf(copy, sizeof(copy), "%s", list->items[i]) >= (int)sizeof(copy) || copy[0] == '[' || !address_read(copy, addr, &is_v4))
+            return entry_wrong(r, at, list->items[i], "a name server's address: \"10.0.0.53\", \"2001:db8::53\"");
+    }
+    return list->count <= 3 ? 0 : app_wrong(r, at, "has more than three name servers; programs ask no more");
+}
+
+static int dns_search_take(struct reader *r, const char *at, json_object *value)
+{
+    struct strings *list = &r->app->dns_search;
+    if (strings_take(r, at, value, list) < 0)
+        return -1;
+    for (size_t i = 0; i < list->count; i++) {
+        if (!is_host_name(list->items[i], strlen(list->items[i])))
+            return entry_wrong(r, at, list->items[i], "a domain: \"example.org\"");
+    }
+    return 0;
+}
+
+static int dns_opt_take(struct reader *r, const char *at, json_object *value)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-_:";
+    struct strings *list = &r->app->dns_opt;
+    if (strings_take(r, at, value, list) < 0)
+        return -1;
+    for (size_t i = 0; i < list->count; i++) {
+        if (strspn(list->items[i], allowed) != strlen(list->items[i]))
+            return entry_wrong(r, at, list->items[i], "an option of resolv.conf(5): \"timeout:1\", \"use-vc\"");
+    }
+    return 0;
+}
+
+static bool may_reach(const struct app *app, const uint8_t addr[16], uint16_t port)
+{
+    for (size_t i = 0; i < app->outbound_count; i++) {
+        const struct config_outbound *o = &app->outbound[i];
+        unsigned whole = o->prefix / 8, rest = o->prefix % 8;
+        bool is_inside = memcmp(o->addr, addr, whole) == 0 && (rest == 0 || (o->addr[whole] ^ addr[whole]) >> (8 - rest) == 0);
+        if (is_inside && port >= o->port_first && port <= o->port_last && o->protocol != IPPROTO_TCP)
+            return true;
+    }
+    return false;
+}
+
+/* A name server that programs would ask in vain is a mistake, not a policy. */
+static int dns_check(struct reader *r, const char *at)
+{
+    for (size_t i = 0; i < r->app->dns.count; i++) {
+        char copy[SPEC_MAX];
+        uint8_t addr[16];
+        bool is_v4;
+        snprintf(copy, sizeof(copy), "%s", r->app->dns.items[i]);
+        if (!address_read(copy, addr, &is_v4) || (copy[0] != ':' && strncmp(copy, "127.", 4) != 0 && !may_reach(r->app, addr, 53)))
+            return error_set(r->err, APP_FILE ": %s.dns: %s cannot be asked: %s.outbound must allow \"%s%s%s:53/udp\"", at, copy, at,
+                             is_v4 ? "" : "[", copy, is_v4 ? "" : "]");
+    }
+    return 0;
+}
+
 int net_take(struct reader *r, const char *at, json_object *value)
 {
     static const struct field fields[] = {
-        {"publish", publish_take}, {"outbound", outbound_take}, {NULL, NULL}};
-    return object_take(r, at, value, fields);
+        {"publish", publish_take}, {"outbound", outbound_take}, {"extra_hosts", extra_hosts_take}, {"dns", dns_take},
+        {"dns_search", dns_search_take}, {"dns_opt", dns_opt_take}, {NULL, NULL}};
+    return object_take(r, at, value, fields) < 0 ? -1 : dns_check(r, at);
 }

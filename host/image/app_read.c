@@ -108,7 +108,9 @@ static int hostname_take(struct reader *r, const char *at, json_object *value)
 {
     if (string_take(r, at, value, &r->app->hostname) < 0)
         return -1;
-    return strlen(r->app->hostname) <= 64 ? 0 : app_wrong(r, at, "must have at most 64 characters");
+    if (strlen(r->app->hostname) > 64)
+        return app_wrong(r, at, "must have at most 64 characters");
+    return strpbrk(r->app->hostname, " \t\r\n#") ? app_wrong(r, at, "must not hold spaces, line ends or \"#\"") : 0;
 }
 
 static int workdir_take(struct reader *r, const char *at, json_object *value)

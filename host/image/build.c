@@ -230,7 +230,7 @@ static int outputs_write(struct build *b)
     step(b, "checking programs and libraries");
     if (closure_check(dir, b->err) < 0)
         return -1;
-    struct image_options image = {.with_cache = !b->options->is_fresh, .progress = b->options->progress_bytes};
+    struct image_options image = {.with_cache = !b->options->is_fresh, .progress = b->options->progress_bytes, .app = &r->app};
     if (image_key(b, "/", r->app.is_image_encrypted, &image.key) < 0)
         return -1;
     step(b, "looking for system calls");

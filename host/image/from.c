@@ -14,7 +14,7 @@
 #include "base/remove.h"
 
 #define MARKER         ".naos-from" /* the image folder is an earlier import: it may be replaced */
-#define SKELETON_FILES 4            /* that `naos new` makes, in etc */
+#define SKELETON_FILES 3            /* that `naos new` makes, in etc */
 
 static int file_count;
 

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "erofs_write.h"
+#include "etc_files.h"
 #include "image_file.h"
 #include "store/image_crypt.h"
 #include "tree.h"
@@ -103,11 +104,15 @@ int image_write(const char *dir, const char *path, const struct image_options *o
     if (callsites_collect(dir, options->with_cache, &table, sites, err) < 0)
         return -1;
     struct tree_node *root = tree_read(dir, err);
+    struct etc_files etc = {0};
     int result = root ? sites_put(root, &table, err) : -1;
+    if (result == 0 && options->app)
+        result = etc_files_put(root, options->app, &etc, err);
     const struct erofs_layout layout = {sites_number, table.data, options->progress};
     if (result == 0)
         result = erofs_write(root, dir, path, &layout, err);
     tree_free(root);
     free(table.data);
+    etc_files_free(&etc);
     return result < 0 ? -1 : image_seal(path, options->key, facts, err);
 }

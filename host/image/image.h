@@ -12,6 +12,7 @@ struct image_options {
     bool with_cache; /* what was found in a file before need not be looked for again */
     void (*progress)(uint64_t done, uint64_t total); /* may be NULL */
     const uint8_t *key; /* 32 bytes: encrypted; NULL: plain */
+    const struct app *app; /* of the root image: what it says of names and addresses goes into /etc; NULL: no such files are added */
 };
 /* Writes the image of dir to path, with the system-call sites of its programs. */
 int image_write(const char *dir, const char *path, const struct image_options *options, struct config_image *facts,

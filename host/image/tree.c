@@ -227,9 +227,10 @@ static struct tree_node *child_find(struct tree_node *dir, const char *name, siz
 struct tree_node *tree_find(struct tree_node *n, const char *path)
 {
     while (n && *path) {
-        size_t len = strcspn(path + 1, "/");
-        n = child_find(n, path + 1, len);
-        path += len + 1;
+        path += *path == '/';
+        size_t len = strcspn(path, "/");
+        n = child_find(n, path, len);
+        path += len;
     }
     return n;
 }

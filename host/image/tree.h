@@ -29,8 +29,8 @@ struct tree_node {
 struct tree_node *tree_read(const char *dir, struct error *err);
 /* A file or directory (data NULL) below dir, with time 0. NULL: there is one of that name, or no memory. */
 struct tree_node *tree_add(struct tree_node *dir, const char *name, mode_t mode, const void *data, uint64_t size);
-/* "" is the root itself; else a path with its slash. NULL: there is none such. */
-struct tree_node *tree_find(struct tree_node *root, const char *path);
+/* A path below dir; "" is dir itself. NULL: there is none such. */
+struct tree_node *tree_find(struct tree_node *dir, const char *path);
 /* The node's path from the root, with its slash; buf has PATH_MAX bytes. */
 const char *tree_path(const struct tree_node *node, char *buf);
 void tree_free(struct tree_node *root);

@@ -224,7 +224,7 @@ static int get_base(struct socket *s, int name, void *value, uint32_t *size)
     case SO_PEERCRED:
         return get_peer_cred(s, value, size);
     case SO_COOKIE:
-        return *size < sizeof(s->ino) ? -EINVAL : option_put(value, size, &s->ino, sizeof(s->ino));
+        return *size < sizeof(s->cookie) ? -EINVAL : option_put(value, size, &s->cookie, sizeof(s->cookie));
     default:
         return get_number(s, name, value, size);
     }

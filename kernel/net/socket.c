@@ -9,11 +9,15 @@
 #include "net/interface.h"
 #include "time/clock.h"
 
+static struct spinlock all_lock; /* guards the list and the count; nothing is locked under it */
+static struct list all = LIST_INIT(all);
+static size_t all_count;
+
 /* ---- life --------------------------------------------------------------------------------------------------- */
 
 void socket_init(struct socket *s, const struct socket_ops *ops, unsigned family, unsigned type, unsigned protocol)
 {
-    static uint64_t last_ino;
+    static uint64_t last_cookie;
     ref_init(&s->ref, 1);
     waitq_init(&s->polls);
     list_init(&s->pending_node);
@@ -22,7 +26,44 @@ void socket_init(struct socket *s, const struct socket_ops *ops, unsigned family
     s->type = (uint16_t)type;
     s->protocol = (uint16_t)protocol;
     s->send_size = s->receive_size = SOCKET_BUFFER_DEFAULT;
-    s->ino = __atomic_add_fetch(&last_ino, 1, __ATOMIC_RELAXED);
+    s->uid = caller_ucred().uid;
+    spin_lock(&all_lock);
+    s->cookie = ++last_cookie;
+    list_push_back(&all, &s->all_node);
+    all_count++;
+    spin_unlock(&all_lock);
+}
+
+/* Its last descriptor went, or it never had one. Once at least, and more often does no harm. */
+static void unlist(struct socket *s)
+{
+    spin_lock(&all_lock);
+    all_count -= !list_is_empty(&s->all_node);
+    list_remove(&s->all_node);
+    spin_unlock(&all_lock);
+}
+
+static size_t list_fill(struct socket **list, size_t max)
+{
+    struct socket *s;
+    size_t count = 0;
+    spin_lock(&all_lock);
+    list_for_each (s, &all, all_node) {
+        if (count < max && ref_get_unless_zero(&s->ref))
+            list[count++] = s;
+    }
+    spin_unlock(&all_lock);
+    return count;
+}
+
+int socket_list(struct socket ***list, size_t *count)
+{
+    size_t max = __atomic_load_n(&all_count, __ATOMIC_RELAXED) + 16; /* some may come meanwhile; more are left out */
+    *list = heap_alloc(max * sizeof(**list));
+    if (!*list)
+        return -ENOMEM;
+    *count = list_fill(*list, max);
+    return 0;
 }
 
 void socket_get(struct socket *s)
@@ -32,8 +73,10 @@ void socket_get(struct socket *s)
 
 void socket_put(struct socket *s)
 {
-    if (s && ref_put(&s->ref))
+    if (s && ref_put(&s->ref)) {
+        unlist(s);
         s->ops->destroy(s);
+    }
 }
 
 int socket_create(unsigned family, unsigned type, unsigned protocol, struct socket **s)
@@ -166,6 +209,7 @@ static int64_t socket_file_ioctl(struct file *f, unsigned cmd, uint64_t arg)
 static void socket_file_release(struct file *f)
 {
     struct socket *s = f->data;
+    unlist(s);
     s->ops->close(s);
     socket_put(s);
 }

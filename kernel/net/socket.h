@@ -58,6 +58,7 @@ struct socket {
     uint16_t family, type, protocol;
     struct spinlock lock; /* guards polls, and what each family says */
     struct waitq polls;   /* watchers of any event */
+    struct list all_node; /* of all that have a file, or may get one; socket.c */
     struct list pending_node; /* in the listener's accept_queue */
     bool is_abandoned;    /* nobody accepted it: its peer gets a reset */
     int error;            /* SO_ERROR; atomic */
@@ -68,12 +69,15 @@ struct socket {
     uint32_t send_size, receive_size; /* SO_SNDBUF, SO_RCVBUF: as getsockopt shows them */
     ns_t send_timeout, receive_timeout; /* 0: none */
     struct linux_ucred peer_cred;     /* pid 0: none */
-    uint64_t ino;                     /* as /proc and fstat show it */
+    uint32_t uid;                     /* of who made it */
+    uint64_t cookie;                  /* SO_COOKIE */
 };
 enum { SOCKET_SHUT_RECEIVE = 1, SOCKET_SHUT_SEND = 2 };
 
 void socket_init(struct socket *s, const struct socket_ops *ops, unsigned family, unsigned type, unsigned protocol);
 void socket_get(struct socket *s);
+/* All sockets in the order in which they were made, each referenced, in an array that the caller frees. */
+nodiscard int socket_list(struct socket ***list, size_t *count);
 void socket_put(struct socket *s);
 /* Tells the watchers. */
 void socket_wake(struct socket *s, uint32_t events);

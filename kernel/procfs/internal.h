@@ -74,6 +74,8 @@ extern const struct proc_entry proc_pid_entry;  /* pid.c */
 extern const struct proc_entry proc_tid_entry;
 #define PROC_SYS_ENTRY_COUNT 4
 extern const struct proc_entry proc_sys_entries[PROC_SYS_ENTRY_COUNT]; /* sys.c */
+#define PROC_NET_ENTRY_COUNT 11
+extern const struct proc_entry proc_net_entries[PROC_NET_ENTRY_COUNT]; /* net.c */
 #define PROC_SYSVIPC_ENTRY_COUNT 3
 extern const struct proc_entry proc_sysvipc_entries[PROC_SYSVIPC_ENTRY_COUNT]; /* sysvipc.c */
 extern const struct proc_dynamic proc_fd_dynamic, proc_fdinfo_dynamic; /* fd.c */

@@ -80,7 +80,7 @@ static const struct inode_ops opened_inode_ops = {.open = opened_open, .evict = 
 
 static uint64_t opened_ino(const struct file *f)
 {
-    return f->inode ? f->inode->ino : (uintptr_t)f->data >> 4; /* as fstat(2) has it */
+    return f->inode ? f->inode->ino : file_own_ino(f->data);
 }
 
 static struct inode *opened_inode(struct file *f)

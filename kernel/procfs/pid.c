@@ -252,6 +252,7 @@ static const struct proc_entry entries[] = {
     {.name = "mem", .mode = S_IFREG | 0600, .is_private = true, .file_ops = &proc_mem_file_ops},
     PROC_FILE("mountinfo", show_mountinfo),
     PROC_FILE("mounts", show_mounts),
+    {.name = "net", .mode = S_IFDIR | 0555, .children = proc_net_entries, .child_count = PROC_NET_ENTRY_COUNT},
     PROC_FOLDER("ns", ns_entries),
     PROC_TEXT("oom_score", "0\n"),
     {.name = "oom_score_adj", .mode = S_IFREG | 0644, .show = show_oom_score_adj, .write = write_oom_score_adj},

@@ -157,12 +157,13 @@ static int64_t thread_self_readlink(const struct proc_node *n, char *buf, size_t
     return (int64_t)MIN(size, (size_t)len);
 }
 
-static int64_t mounts_readlink(const struct proc_node *n, char *buf, size_t size)
+/* "mounts" and "net": the calling process's own. */
+static int64_t own_readlink(const struct proc_node *n, char *buf, size_t size)
 {
-    static const char text[] = "self/mounts";
-    (void)n;
-    memcpy(buf, text, MIN(size, sizeof(text) - 1));
-    return (int64_t)MIN(size, sizeof(text) - 1);
+    char text[16];
+    int len = format(text, sizeof(text), "self/%s", n->entry->name);
+    memcpy(buf, text, MIN(size, (size_t)len));
+    return (int64_t)MIN(size, (size_t)len);
 }
 
 /* ---- processes ---------------------------------------------------------------------------------------------------------------- */
@@ -209,7 +210,8 @@ static const struct proc_entry entries[] = {
     PROC_FILE("loadavg", show_loadavg),
     PROC_FILE("meminfo", show_meminfo),
     PROC_TEXT("modules", ""),
-    {.name = "mounts", .mode = S_IFLNK | 0777, .readlink = mounts_readlink},
+    {.name = "mounts", .mode = S_IFLNK | 0777, .readlink = own_readlink},
+    {.name = "net", .mode = S_IFLNK | 0777, .readlink = own_readlink},
     PROC_TEXT("partitions", "major minor  #blocks  name\n\n"),
     {.name = "self", .mode = S_IFLNK | 0777, .readlink = self_readlink},
     PROC_FILE("stat", show_stat),

@@ -101,7 +101,7 @@ static void stat_fill_file(struct file *f, struct stat_result *r)
     else if (f->inode)
         stat_fill(f->inode, r);
     else
-        r->st = (struct stat){.st_dev = 0xf, .st_ino = (uintptr_t)f->data >> 4, .st_nlink = 1, .st_blksize = PAGE_SIZE,
+        r->st = (struct stat){.st_dev = 0xf, .st_ino = file_own_ino(f->data), .st_nlink = 1, .st_blksize = PAGE_SIZE,
                               .st_mode = f->ops->stat_mode ? f->ops->stat_mode : 0600};
 }
 

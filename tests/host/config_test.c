@@ -99,6 +99,22 @@ static const struct {
      "is not a destination"},
     {"outbound-range", "{" REST ", \"net\": {\"outbound\": [\"10.0.0.0/8:5-1\"]}}",
      "is not a destination"},
+    {"dns", "{" REST ", \"net\": {\"outbound\": [\"10.0.0.0/8:53\"], \"dns\": [\"10.9.9.9\"], \"dns_search\": [\"a.org\"], "
+            "\"dns_opt\": [\"use-vc\"], \"extra_hosts\": [\"db:10.0.0.5\", \"six:[::7]\"]}}", NULL},
+    {"dns-outbound", "{" REST ", \"net\": {\"outbound\": [\"10.0.0.0/8:53/tcp\"], \"dns\": [\"10.9.9.9\"]}}",
+     "net.dns: 10.9.9.9 cannot be asked"},
+    {"dns-brackets", "{" REST ", \"net\": {\"outbound\": \"allow\", \"dns\": [\"[2001:db8::1]\"]}}",
+     "is not a name server's address"},
+    {"extra-hosts-form", "{" REST ", \"net\": {\"extra_hosts\": [\"10.0.0.5\"]}}", "is not a name and an address"},
+    {"extra-hosts-line", "{" REST ", \"net\": {\"extra_hosts\": [\"a\\n1.2.3.4 b:10.0.0.5\"]}}", "is not a name and an address"},
+    {"hostname-space", "{" REST ", \"hostname\": \"a b\"}", "hostname: must not hold spaces"},
+    {"image-mount", "{" REST ", \"mounts\": [{\"target\": \"/m\", \"type\": \"image\", \"source\": \"m\"}]}", NULL},
+    {"image-hash", "{" REST ", \"mounts\": [{\"target\": \"/m\", \"type\": \"image\", \"source\": \"m\", \"root_hash\": \"12\"}]}",
+     "root_hash: must be the image's root hash"},
+    {"image-key", "{" REST ", \"mounts\": [{\"target\": \"/m\", \"type\": \"image\", \"source\": \"m\", \"key\": \"signer\"}]}",
+     "its \"key\" can be \"file\" only"},
+    {"hash-elsewhere", "{" REST ", \"mounts\": [{\"target\": \"/m\", \"type\": \"memory\", \"root_hash\": \""
+                       "0000000000000000000000000000000000000000000000000000000000000000\"}]}", "which only images have"},
     {"outbound-name", "{" REST ", \"net\": {\"outbound\": [\"example.org\"]}}",
      "is not a destination"},
 };

@@ -8,4 +8,4 @@ $(B)/tests/net/peer: tests/net/peer.c
 CHECKS += check-net
 
 check-net: all $(B)/tests/net/peer
-	@status=0; tests/net/run || status=1; tests/net/postgresql || status=1; exit $$status
+	@status=0; tests/net/run || status=1; tests/net/names || status=1; tests/net/postgresql || status=1; exit $$status
