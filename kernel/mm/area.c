@@ -55,8 +55,10 @@ int area_insert(struct vmspace *vm, const struct area *shape, struct area **resu
     tree_insert(&vm->areas, &a->node, parent, link);
     if (a->pages)
         pagecache_get(a->pages);
-    if (a->pages && a->is_shared)
+    if (a->pages && a->is_shared) {
         __atomic_fetch_add(&a->pages->shared_areas, 1, __ATOMIC_RELAXED);
+        shared_enter(a);
+    }
     if (a->owner)
         a->owner->ops->get(a->owner);
     vm->size += a->end - a->start;
@@ -69,8 +71,10 @@ void area_remove(struct vmspace *vm, struct area *a)
 {
     tree_remove(&vm->areas, &a->node);
     vm->size -= a->end - a->start;
-    if (a->pages && a->is_shared)
+    if (a->pages && a->is_shared) {
         __atomic_fetch_sub(&a->pages->shared_areas, 1, __ATOMIC_RELAXED);
+        shared_leave(a);
+    }
     if (a->pages)
         pagecache_put(a->pages);
     if (a->owner)

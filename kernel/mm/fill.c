@@ -7,8 +7,6 @@
 #include "heap/heap.h"
 #include "mm/internal.h"
 
-#define HOST_RW (PLAT_PROT_READ | PLAT_PROT_WRITE)
-
 /* ---- private areas ------------------------------------------------------------------------------------------------- */
 
 /*
@@ -87,9 +85,9 @@ static int shared_fill(struct area *a, uaddr_t start, uaddr_t end, uaddr_t need)
         if (err && at == need)
             return err;
     }
-    if (a->prot & VM_EXEC)
-        return protect_range(start, end, a->pages->is_sealed ? a->prot : HOST_RW | PLAT_PROT_EXEC);
-    return 0;
+    if (a->pages->is_sealed)
+        return a->prot & VM_EXEC ? protect_range(start, end, a->prot) : 0;
+    return shared_settle(a->pages, start, end);
 }
 
 int area_fill(struct vmspace *vm, struct area *a, uaddr_t start, uaddr_t end, uaddr_t need)

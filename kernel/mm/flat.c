@@ -383,13 +383,13 @@ static int protect_locked(struct vmspace *vm, uaddr_t start, uaddr_t end, unsign
             err = -EACCES;
             break;
         }
-        bool becomes_code = (prot & VM_EXEC) && !(a->prot & VM_EXEC);
-        a->prot = prot;
         a->was_writable |= (prot & VM_WRITE) != 0;
-        if (!a->is_shared)
-            err = private_protect(vm, a, prot);
-        else if (becomes_code)
-            err = protect_range(a->start, a->end, VM_READ | VM_WRITE | VM_EXEC);
+        if (a->is_shared) {
+            shared_protect(a, prot);
+            continue;
+        }
+        a->prot = prot;
+        err = private_protect(vm, a, prot);
     }
     struct area *first = area_find(vm, start);
     if (err == 0 && first)
@@ -445,7 +445,7 @@ static int grow_in_place(struct vmspace *vm, struct area *a, uint64_t more)
         return err;
     a->end += more;
     vm->size += more;
-    return 0;
+    return a->is_shared ? shared_settle(a->pages, a->end - more, a->end) : 0;
 }
 
 /* The content of committed pages goes along; the rest is brought in at its new place when it is touched. */
@@ -758,11 +758,11 @@ static int access_restore(struct vmspace *vm, const struct area *a, uaddr_t page
  * The page is there, with less than its area allows: shared after fork, or left so when that ended. Writes that follow
  * each other unshare more and more at once; single ones one page, for each page apart costs time in every swap.
  */
-static int access_widen(struct vmspace *vm, const struct area *a, uaddr_t page)
+static int access_widen(struct vmspace *vm, struct area *a, uaddr_t page)
 {
     uaddr_t start = page, end = page + PAGE_SIZE;
     if (a->is_shared)
-        return protect_range(start, end, VM_READ | VM_WRITE | (a->prot & VM_EXEC));
+        return shared_widen(a, page);
     if (!vm->set)
         return access_restore(vm, a, page);
     content_written(vm, page >> PAGE_SHIFT);
@@ -875,7 +875,8 @@ static int access_page(struct vmspace *vm, uaddr_t addr, char *buf, size_t n, bo
         return access_untouched(a, addr, buf, n);
     if (!is_here && !a->is_shared && !vm_is_resident(vm))
         return -EFAULT;
-    if ((!is_here || is_write) && fault_locked(vm, &f))
+    bool is_open = is_here && (page_prot(addr >> PAGE_SHIFT) & VM_READ);
+    if ((!is_open || is_write) && fault_locked(vm, &f))
         return -EFAULT;
     char *at = (char *)addr;
     memcpy(is_write ? at : buf, is_write ? buf : at, n);

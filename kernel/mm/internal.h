@@ -27,6 +27,7 @@ struct area {
     uint64_t grow_limit;
     struct pagecache *pages;
     uint64_t offset;         /* of start, in pages */
+    struct list shared_node; /* in pages->areas if it is shared */
     struct vm_owner *owner;
     const char *name;
     uaddr_t trampolines;     /* of the owner's call sites; 0: none */
@@ -168,6 +169,13 @@ nodiscard int area_patch_sites(struct vmspace *vm, const struct area *a, uaddr_t
 
 /* ---- pagecache.c: home pages of a shared object ------------------------------------------------------------------ */
 nodiscard int pagecache_home_page(struct pagecache *pc, uint64_t idx);
+
+/* ---- shared.c: shared areas, and the protection of the pages that they show ------------------------------------------- */
+void shared_enter(struct area *a);
+void shared_leave(struct area *a);
+void shared_protect(struct area *a, unsigned prot);
+nodiscard int shared_widen(struct area *a, uaddr_t page); /* it is there, and a may more than it lets */
+nodiscard int shared_settle(struct pagecache *pc, uaddr_t start, uaddr_t end);
 
 /* ---- conflict.c ------------------------------------------------------------------------------------------------ */
 /* Joins vm with every space that holds a unit of its. vm is the caller's. May sleep. */

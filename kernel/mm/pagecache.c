@@ -4,6 +4,7 @@
  * fault. Who takes pages out (truncate, moving home) drops them from the table first, waits until nobody has a pin, and
  * frees them then.
  */
+#include "base/log.h"
 #include "base/string.h"
 #include "heap/heap.h"
 #include "mm/internal.h"
@@ -27,6 +28,7 @@ int pagecache_create(const struct pagecache_ops *ops, void *owner, uint64_t size
     pc->size = size;
     ref_init(&pc->ref, 1);
     list_init(&pc->evictable);
+    list_init(&pc->areas);
     if (ops && ops->can_refill)
         pagecache_track(pc);
     *result = pc;
@@ -93,6 +95,7 @@ static int insert(struct pagecache *pc, uint64_t idx, void *page, void **winner)
         *slot = page;
         pc->present++;
         pagecache_count(pc, 1);
+        shared_came(pc, page);
     }
     *winner = slot_page(*slot);
     return 0;
@@ -104,11 +107,33 @@ static void pins_wait(struct pagecache *pc)
         task_yield();
 }
 
-/* Stays, as mappings, old or new, reach it without a fault that could bring it back: all zero, as the medium has it now. */
+static void slot_clear(struct pagecache *pc, void **slot)
+{
+    *slot = NULL;
+    pc->present--;
+    quota_give(pc->quota, 1);
+    pagecache_count(pc, -1);
+}
+
+/*
+ * Behind the end of the file nothing is left to reach: who touches it has a SIGBUS. A hole's page stays, as mappings, old or new, must
+ * not bring back by a fault what the medium still has: all zero, as it will be there. So does one that the kernel works on.
+ */
 static void home_empty(struct pagecache *pc, uint64_t idx, void **slot)
 {
-    memset(slot_page(*slot), 0, PAGE_SIZE);
-    *slot = slot_page(*slot);
+    uaddr_t at = (uaddr_t)slot_page(*slot);
+    bool is_behind = idx >= align_up(pc->size, PAGE_SIZE) >> PAGE_SHIFT && __atomic_load_n(&pc->pins, __ATOMIC_SEQ_CST) == 0;
+    if (is_behind) {
+        slot_clear(pc, slot);
+        release_range(at, at + PAGE_SIZE);
+        return;
+    }
+    if (shared_open(pc, (void *)at, true)) {
+        log_warn("the host did not change the protection of memory");
+        return;
+    }
+    memset((void *)at, 0, PAGE_SIZE);
+    *slot = (void *)at;
     if (pc->home_sums)
         pc->home_sums[idx] = page_sum(*slot);
 }
@@ -128,10 +153,7 @@ static void take_out(struct pagecache *pc, uint64_t from, uint64_t to, void **ch
             home_empty(pc, idx, slot);
             continue;
         }
-        *slot = NULL;
-        pc->present--;
-        quota_give(pc->quota, 1);
-        pagecache_count(pc, -1);
+        slot_clear(pc, slot);
         *(void **)page = *chain;
         *chain = page;
     }
@@ -287,19 +309,20 @@ int pagecache_pin(struct pagecache *pc, uint64_t idx, bool for_write, void **pag
         spin_lock(&pc->lock);
         void **slot = pagecache_slot(pc, idx);
         *page = slot ? slot_page(*slot) : NULL;
-        if (*page) {
+        int err = *page ? shared_open(pc, *page, for_write) : 0;
+        if (*page && err == 0) {
             *slot = slot_used(*slot);
             pc->pins++;
         }
         spin_unlock(&pc->lock);
-        if (*page)
-            return 0;
+        if (*page || err)
+            return err;
         if (!for_write && !(pc->ops && pc->ops->fill)) {
             __atomic_fetch_add(&pc->pins, 1, __ATOMIC_ACQUIRE);
             *page = (void *)(uintptr_t)zero_page;
             return 0;
         }
-        int err = page_bring(pc, idx);
+        err = page_bring(pc, idx);
         if (err)
             return err;
     }
@@ -307,7 +330,8 @@ int pagecache_pin(struct pagecache *pc, uint64_t idx, bool for_write, void **pag
 
 void pagecache_unpin(struct pagecache *pc)
 {
-    __atomic_fetch_sub(&pc->pins, 1, __ATOMIC_RELEASE);
+    if (__atomic_sub_fetch(&pc->pins, 1, __ATOMIC_SEQ_CST) == 0 && unlikely(__atomic_load_n(&pc->open_to, __ATOMIC_SEQ_CST)))
+        shared_close(pc);
 }
 
 /* ---- reading and writing ------------------------------------------------------------------------------------------ */
@@ -386,9 +410,13 @@ static void zero_part(struct pagecache *pc, uint64_t off, uint64_t size)
 {
     spin_lock(&pc->lock);
     char *page = lookup(pc, off >> PAGE_SHIFT);
-    if (page)
+    int err = page ? shared_open(pc, page, true) : 0;
+    if (page && err == 0)
         memset(page + (off & PAGE_MASK), 0, size);
     spin_unlock(&pc->lock);
+    if (err)
+        log_warn("the host did not change the protection of memory");
+    shared_close(pc);
 }
 
 static void drop_pages(struct pagecache *pc, uint64_t from, uint64_t to)
@@ -397,6 +425,7 @@ static void drop_pages(struct pagecache *pc, uint64_t from, uint64_t to)
     spin_lock(&pc->lock);
     take_out(pc, from, to, &chain);
     spin_unlock(&pc->lock);
+    shared_close(pc);
     if (chain) {
         pins_wait(pc);
         chain_free(chain);

@@ -48,6 +48,9 @@ struct pagecache {
     uaddr_t home;            /* 0: not mapped shared */
     uint64_t home_pages;
     uint32_t shared_areas;   /* shared mappings; atomic */
+    struct list areas;       /* these, as struct area; shared.c */
+    uint32_t limited;        /* of them, those that may do less or more than read and write; atomic */
+    uaddr_t open_from, open_to; /* pages at home that the kernel opened for itself; 0: none */
     uint64_t *home_sums;     /* of pages at home, as they were last on the medium: a mapping says nothing when it writes */
     uint64_t dirty;          /* pages that have to be written, those at home apart */
     uint64_t ahead_end;      /* read-ahead: where the last fill ended, and how long it was */

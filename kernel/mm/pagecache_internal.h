@@ -46,6 +46,11 @@ uint64_t page_sum(const void *page);
 /* A page is about to be written to; pinned. What ops->reserve says. */
 nodiscard int pagecache_dirty(struct pagecache *pc, uint64_t idx);
 
+/* shared.c. Under pc->lock: the kernel may touch the page, that it has pinned, until shared_close. */
+nodiscard int shared_open(struct pagecache *pc, void *page, bool for_write);
+void shared_came(struct pagecache *pc, void *page); /* under pc->lock: new in the table, and still open */
+void shared_close(struct pagecache *pc); /* after the last pin: as areas have it again */
+
 /* The count of pages that can be filled again, and keeping it below the limit. */
 void pagecache_track(struct pagecache *pc);
 void pagecache_untrack(struct pagecache *pc);
