@@ -150,17 +150,17 @@ static int content_own(struct vmspace *vm, uaddr_t start, uaddr_t end, int err)
 
 int content_commit(struct vmspace *vm, uaddr_t start, uaddr_t end, unsigned prot)
 {
-    return content_own(vm, start, end, commit_range(start, end, prot));
+    return content_own(vm, start, end, vm->is_lost ? -ENOMEM : commit_range(start, end, prot));
 }
 
 int content_commit_stale(struct vmspace *vm, uaddr_t start, uaddr_t end, unsigned prot)
 {
-    return content_own(vm, start, end, commit_range_stale(start, end, prot));
+    return content_own(vm, start, end, vm->is_lost ? -ENOMEM : commit_range_stale(start, end, prot));
 }
 
 int content_commit_dirty(struct vmspace *vm, uaddr_t start, uaddr_t end)
 {
-    return content_own(vm, start, end, commit_range_dirty(start, end));
+    return content_own(vm, start, end, vm->is_lost ? -ENOMEM : commit_range_dirty(start, end));
 }
 
 static int frames_discard(struct vmspace *vm, uaddr_t start, uaddr_t end)
@@ -181,6 +181,8 @@ static int frames_discard(struct vmspace *vm, uaddr_t start, uaddr_t end)
 int content_discard(struct vmspace *vm, uaddr_t start, uaddr_t end)
 {
     int err = 0;
+    if (vm->is_lost)
+        return -ENOMEM;
     if (vm->set) {
         spin_lock(&set_lock);
         err = frames_discard(vm, start, end);
@@ -194,6 +196,8 @@ int content_discard(struct vmspace *vm, uaddr_t start, uaddr_t end)
 int content_claim(struct vmspace *vm, uaddr_t start, uaddr_t end)
 {
     int err = 0;
+    if (vm->is_lost)
+        return -ENOMEM;
     if (!vm->set)
         return 0;
     spin_lock(&set_lock);
@@ -240,6 +244,8 @@ static int frame_unshare(struct vmspace *vm, uint64_t page)
 int content_unshare(struct vmspace *vm, uaddr_t start, uaddr_t end)
 {
     int err = 0;
+    if (vm->is_lost)
+        return -ENOMEM;
     if (!vm->set)
         return 0;
     spin_lock(&set_lock);
@@ -335,6 +341,10 @@ static int change_note(struct conflict_set *set, uint64_t page)
  */
 static struct frame *zero_frame(struct vmspace *vm, uint64_t page)
 {
+    struct memory_stats memory;
+    memory_stats(&memory);
+    if (memory.used > memory.total / 4 * 3)
+        return NULL; /* it is a luxury */
     const struct area *a = area_find(vm, page << PAGE_SHIFT);
     if (!a || a->is_shared || a->pages || !(a->prot & VM_WRITE))
         return NULL;
@@ -489,17 +499,47 @@ static int changes_protect(struct vmspace *vm)
     return err ? err : flushed;
 }
 
-/* No way back from a half-made exchange, but none is needed: `place` is right after each page. */
+/*
+ * There is no way back from a half-made exchange, but none is needed: `place` is right after each page. What was not exchanged was
+ * opened: it gets no access, so that who owns it asks again, and what nobody has there goes.
+ */
+static void bring_abandon(struct vmspace *vm, size_t done)
+{
+    struct conflict_set *set = vm->set;
+    int err = 0;
+    for (size_t i = done; i < set->change_count; i++) {
+        uaddr_t at = set->changes[i] << PAGE_SHIFT;
+        if (in_place(vm, set->changes[i]))
+            err |= protect_range(at, at + PAGE_SIZE, PLAT_PROT_NONE);
+        else
+            retire_range(at, at + PAGE_SIZE);
+    }
+    set->change_count = done;
+    err |= changes_protect(vm);
+    set->resident = NULL;
+    set->epoch++;
+    set->changes_of[0] = NULL;
+    if (err)
+        log_warn("the host did not change the protection of memory");
+}
+
 static int space_bring(struct vmspace *vm)
 {
     struct conflict_set *set = vm->set;
+    size_t done = 0;
     int err = changes_find(vm);
-    if (err == 0)
-        err = changes_prepare(vm);
-    for (size_t i = 0; i < set->change_count && err == 0; i++)
-        err = change_apply(vm, set->changes[i]);
-    if (err == 0)
-        err = changes_protect(vm);
+    if (err) {
+        set->change_count = 0;
+        return err;
+    }
+    err = changes_prepare(vm);
+    for (; done < set->change_count && err == 0; done += err == 0)
+        err = change_apply(vm, set->changes[done]);
+    if (err) {
+        bring_abandon(vm, done);
+        return err;
+    }
+    err = changes_protect(vm);
     if (err == 0)
         set->resident = vm;
     return err;
@@ -663,17 +703,140 @@ bool vm_is_resident(struct vmspace *vm)
     return !set || set->resident == vm;
 }
 
+static bool has_heir(const struct vmspace *vm, uint64_t page)
+{
+    const struct vmspace *other;
+    list_for_each (other, &vm->set->members, set_node) {
+        if (other != vm && shadow_get(&other->frames, page))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Content of vm's alone goes. Its page stays, with a frame that nobody has, where others have content for it: they come
+ * in without a host call.
+ */
+static void frame_leave(struct vmspace *vm, uint64_t page, struct frame *f)
+{
+    struct conflict_set *set = vm->set;
+    bool is_wanted = has_heir(vm, page);
+    table_clear(&vm->frames, page);
+    if (f->refs == 1 && in_place(vm, page) == f && is_wanted) {
+        f->refs = 0;
+        return;
+    }
+    bool was_here = in_place(vm, page) == f;
+    if (frame_put(f) && was_here)
+        table_clear(&set->place, page);
+    if (is_wanted || (in_place(vm, page) && in_place(vm, page)->refs > 0))
+        return;
+    if (in_place(vm, page)) {
+        int err = frame_evict(set, page, in_place(vm, page));
+        CHECK(err == 0); /* what nobody has is not copied */
+    }
+    set->changes[set->change_count++] = page;
+}
+
+/* Runs of unwanted pages go at once. */
+static void unwanted_retire(struct conflict_set *set)
+{
+    for (size_t i = 0, n; i < set->change_count; i += n) {
+        n = 1;
+        while (i + n < set->change_count && set->changes[i + n] == set->changes[i] + n)
+            n++;
+        retire_range(set->changes[i] << PAGE_SHIFT, (set->changes[i] + n) << PAGE_SHIFT);
+    }
+    set->change_count = 0;
+}
+
+static void frames_leave(struct vmspace *vm)
+{
+    vm->set->change_count = 0;
+    vm->set->epoch++;
+    for (unsigned i = 0; i < vm->frames.count; i++) {
+        const struct shadow_leaf *leaf = &vm->frames.leaves[i];
+        for (unsigned k = 0; k < SHADOW_PAGES; k++) {
+            if (leaf->frames[k])
+                frame_leave(vm, leaf->no * SHADOW_PAGES + k, leaf->frames[k]);
+        }
+        unwanted_retire(vm->set);
+    }
+    shadow_fini(&vm->frames);
+}
+
+/* ---- when there is no memory to come in ----------------------------------------------------------------------------- */
+
+static bool has_lost;
+
+bool vm_is_lost(const struct vmspace *vm)
+{
+    return __atomic_load_n(&vm->is_lost, __ATOMIC_RELAXED);
+}
+
+bool vm_has_lost(void)
+{
+    return __atomic_load_n(&has_lost, __ATOMIC_RELAXED) && __atomic_exchange_n(&has_lost, false, __ATOMIC_ACQ_REL);
+}
+
+/* Its content goes now, its process will: proc sees to it when the current task returns to the user. */
+static void space_lose(struct vmspace *vm)
+{
+    log_error("out of memory: a process that was forked is killed; raise memory.size in naos.json");
+    frames_leave(vm);
+    if (vm->set->resident == vm)
+        vm->set->resident = NULL;
+    __atomic_store_n(&vm->is_lost, true, __ATOMIC_RELAXED);
+    __atomic_store_n(&has_lost, true, __ATOMIC_RELEASE);
+}
+
+static size_t frames_count(const struct vmspace *vm)
+{
+    size_t count = 0;
+    for (unsigned i = 0; i < vm->frames.count; i++) {
+        for (unsigned k = 0; k < SHADOW_PAGES; k++) {
+            const struct frame *f = vm->frames.leaves[i].frames[k];
+            count += f && f->refs == 1;
+        }
+    }
+    return count;
+}
+
+/* Whose end gives most back. */
+static struct vmspace *victim_choose(struct conflict_set *set)
+{
+    struct vmspace *vm, *best = NULL;
+    size_t most = 0;
+    list_for_each (vm, &set->members, set_node) {
+        size_t count = frames_count(vm);
+        if (count >= most && !vm->is_lost) {
+            most = count;
+            best = vm;
+        }
+    }
+    return best;
+}
+
+/* Under set_lock, which no other of the set runs without. Others are lost until vm can come in, or it is itself. */
+static void space_come_in(struct vmspace *vm)
+{
+    struct conflict_set *set = vm->set;
+    while (!vm->is_lost && set->resident != vm && space_bring(vm)) {
+        struct vmspace *victim = victim_choose(set);
+        space_lose(victim ? victim : vm);
+    }
+}
+
 bool vm_make_resident(struct vmspace *vm)
 {
-    int err = 0;
     if (likely(vm_is_resident(vm)))
         return false;
     spin_lock(&set_lock);
-    if (vm->set && vm->set->resident != vm)
-        err = space_bring(vm);
+    if (vm->set)
+        space_come_in(vm);
     spin_unlock(&set_lock);
-    if (err)
-        plat_panic("memory.size is too small for the processes that were forked; raise it in naos.json");
+    if (vm->is_lost || __atomic_load_n(&has_lost, __ATOMIC_RELAXED))
+        __atomic_store_n(&task_current()->is_interrupted, true, __ATOMIC_RELAXED);
     return true;
 }
 
@@ -866,6 +1029,8 @@ int conflict_fork(struct vmspace *parent, struct vmspace *child)
     struct hot_pages hot;
     int err = 0;
     vm_make_resident(parent);
+    if (parent->is_lost)
+        return -ENOMEM;
     spin_lock(&set_lock);
     if (!parent->set)
         err = set_create(parent);
@@ -886,68 +1051,6 @@ int conflict_fork(struct vmspace *parent, struct vmspace *child)
     spin_unlock(&set_lock);
     task_current()->needs_resched = true;
     return err;
-}
-
-static bool has_heir(const struct vmspace *vm, uint64_t page)
-{
-    const struct vmspace *other;
-    list_for_each (other, &vm->set->members, set_node) {
-        if (other != vm && shadow_get(&other->frames, page))
-            return true;
-    }
-    return false;
-}
-
-/*
- * Content of vm's alone goes. Its page stays, with a frame that nobody has, where others have content for it: they come
- * in without a host call.
- */
-static void frame_leave(struct vmspace *vm, uint64_t page, struct frame *f)
-{
-    struct conflict_set *set = vm->set;
-    bool is_wanted = has_heir(vm, page);
-    table_clear(&vm->frames, page);
-    if (f->refs == 1 && in_place(vm, page) == f && is_wanted) {
-        f->refs = 0;
-        return;
-    }
-    bool was_here = in_place(vm, page) == f;
-    if (frame_put(f) && was_here)
-        table_clear(&set->place, page);
-    if (is_wanted || (in_place(vm, page) && in_place(vm, page)->refs > 0))
-        return;
-    if (in_place(vm, page)) {
-        int err = frame_evict(set, page, in_place(vm, page));
-        CHECK(err == 0); /* what nobody has is not copied */
-    }
-    set->changes[set->change_count++] = page;
-}
-
-/* Runs of unwanted pages go at once. */
-static void unwanted_retire(struct conflict_set *set)
-{
-    for (size_t i = 0, n; i < set->change_count; i += n) {
-        n = 1;
-        while (i + n < set->change_count && set->changes[i + n] == set->changes[i] + n)
-            n++;
-        retire_range(set->changes[i] << PAGE_SHIFT, (set->changes[i] + n) << PAGE_SHIFT);
-    }
-    set->change_count = 0;
-}
-
-static void frames_leave(struct vmspace *vm)
-{
-    vm->set->change_count = 0;
-    vm->set->epoch++;
-    for (unsigned i = 0; i < vm->frames.count; i++) {
-        const struct shadow_leaf *leaf = &vm->frames.leaves[i];
-        for (unsigned k = 0; k < SHADOW_PAGES; k++) {
-            if (leaf->frames[k])
-                frame_leave(vm, leaf->no * SHADOW_PAGES + k, leaf->frames[k]);
-        }
-        unwanted_retire(vm->set);
-    }
-    shadow_fini(&vm->frames);
 }
 
 void conflict_leave_begin(void)

@@ -801,7 +801,7 @@ int vm_fault(struct vmspace *vm, const struct arch_fault *f)
     mutex_lock(&vm->lock);
     vm_make_resident(vm);
     conflict_settle(vm);
-    int err = fault_locked(vm, f);
+    int err = vm->is_lost ? -ENOMEM : fault_locked(vm, f);
     mutex_unlock(&vm->lock);
     return err;
 }

@@ -85,6 +85,7 @@ struct vmspace {
     struct shadow frames;     /* its private pages, while it is in a set */
     bool locks_new;           /* mlockall(MCL_FUTURE) */
     bool is_barred;           /* must not run: it is made a member just now */
+    bool is_lost;             /* there was no memory to keep it: its content is gone, its process has to end */
     struct pagecache *program; /* that it was made for; NULL: by fork */
     struct ghost *ghosts;     /* of the last run of the program, park.c */
     unsigned ghost_count;

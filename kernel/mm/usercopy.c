@@ -19,7 +19,7 @@ static bool access_begin(uaddr_t addr, uint64_t size)
     struct vmspace *vm = task_current()->vm;
     if (unlikely(vm->set))
         vm_make_resident(vm);
-    return true;
+    return likely(!vm->is_lost);
 }
 
 /* Bytes not copied. */

@@ -115,6 +115,13 @@ struct vm_usage {
 };
 void vm_usage(struct vmspace *vm, struct vm_usage *usage);
 
+/*
+ * When memory runs out while forked processes take turns, one of them loses its content. vm_is_lost: the process must end without
+ * touching user memory again (the kernel's accesses fail). vm_has_lost: true once after that happened, for who tells the process.
+ */
+bool vm_is_lost(const struct vmspace *vm);
+bool vm_has_lost(void);
+
 /* Where the program's parts lie, for /proc and prctl; set by exec. */
 struct vm_layout {
     uaddr_t code_start, code_end, data_start, data_end, brk_start, stack_start;

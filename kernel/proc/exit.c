@@ -203,6 +203,20 @@ void process_signal_all_others(struct process *self, int signo)
     }
 }
 
+void process_kill_lost(void)
+{
+    struct process *p;
+    const siginfo_t info = {.si_signo = SIGKILL, .si_code = SI_KERNEL};
+    for (int32_t pid = 0; (p = process_next(pid)) != NULL; process_put(p)) {
+        pid = p->pid;
+        struct vmspace *vm = process_vm(p);
+        int err = vm && vm_is_lost(vm) ? signal_post(p, NULL, SIGKILL, &info) : 0;
+        CHECK(err == 0); /* only what a user queues is ever refused */
+        if (vm)
+            vmspace_put(vm);
+    }
+}
+
 bool process_others_are_alive(struct process *self)
 {
     struct process *p;

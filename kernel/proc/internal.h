@@ -150,6 +150,8 @@ void process_unlink(struct process *p);
 /* Sends a signal to all processes but self; and: is any of them left? */
 void process_signal_all_others(struct process *self, int signo);
 bool process_others_are_alive(struct process *self);
+/* Kills the processes whose memory is lost (vmspace.h). */
+void process_kill_lost(void);
 /* Kills the other threads of the caller's process, and waits until they are gone. -EAGAIN: it is killed itself. */
 nodiscard int process_kill_other_threads(void);
 

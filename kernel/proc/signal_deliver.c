@@ -317,6 +317,10 @@ static bool user_return_step(struct thread *t, struct arch_regs *regs, int *rest
     struct delivery d;
     if (thread_must_exit(t))
         thread_exit(0);
+    if (vm_has_lost())
+        process_kill_lost();
+    if (p->vm && vm_is_lost(p->vm))
+        process_exit_group(SIGKILL);
     if (__atomic_load_n(&p->is_stopped, __ATOMIC_ACQUIRE) ||
         __atomic_load_n(&p->notify_continued, __ATOMIC_RELAXED)) {
         park(t);
