@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/crypto.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -235,6 +236,7 @@ int instance_run(const struct instance_run *run, struct error *err)
     char counters[256];
     struct parts parts;
     tsc_begin = tsc_sample();
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL); /* openssl.cnf has nothing for us, and takes half a millisecond */
     if (parts_read(run->dir, &parts, err) < 0)
         return -1;
     const struct config *c = (const struct config *)parts.config.data;

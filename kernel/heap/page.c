@@ -22,6 +22,7 @@ static struct spinlock page_lock = SPINLOCK(LOCK_PAGE);
 static struct list free_lists[PAGE_ORDER_MAX + 1];
 static uint8_t *page_table; /* indexed by page number in the kernel range */
 static uintptr_t range_start, grown_to;
+static uintptr_t table_to, owners_to; /* committed of the tables */
 struct page_owner *page_owners;
 
 static struct page_cache {
@@ -95,11 +96,24 @@ static void block_insert(void *block, unsigned order)
     list_push_front(&free_lists[order], (struct list *)block);
 }
 
+static int table_commit(uintptr_t *to, const void *end)
+{
+    uintptr_t want = align_up((uintptr_t)end, PAGE_SIZE);
+    int err = want > *to ? commit(*to, want - *to) : 0;
+    *to = err ? *to : MAX(*to, want);
+    return err;
+}
+
 static int grow(void)
 {
+    size_t end = page_index((void *)(grown_to + GROW_SIZE));
     if (grown_to + GROW_SIZE > plat_info.kernel_end)
         return -ENOMEM;
-    int err = commit(grown_to, GROW_SIZE);
+    int err = table_commit(&table_to, page_table + end);
+    if (err == 0)
+        err = table_commit(&owners_to, page_owners + end);
+    if (err == 0)
+        err = commit(grown_to, GROW_SIZE);
     if (err)
         return err;
     block_insert((void *)grown_to, PAGE_ORDER_MAX);
@@ -107,20 +121,20 @@ static int grow(void)
     return 0;
 }
 
-/* The table comes first, for the whole range; its pages are committed at once: a byte and an owner a page. */
+/* The tables come first, with room for all memory and for themselves: a byte and an owner a page. Their own pages come as the heap grows. */
 void heap_init(void)
 {
-    size_t pages = (plat_info.kernel_end - plat_info.kernel_start) >> PAGE_SHIFT;
-    pages = MIN(pages, plat_info.memory_size >> PAGE_SHIFT);
+    size_t pages = (plat_info.kernel_end - plat_info.kernel_start) >> PAGE_SHIFT, memory = plat_info.memory_size >> PAGE_SHIFT;
+    pages = MIN(pages, memory + memory / 128 + 2 * (GROW_SIZE >> PAGE_SHIFT));
     size_t table = align_up(pages, PAGE_SIZE), owners = align_up(pages * sizeof(struct page_owner), PAGE_SIZE);
     for (unsigned i = 0; i <= PAGE_ORDER_MAX; i++)
         list_init(&free_lists[i]);
     range_start = plat_info.kernel_start;
-    if (commit(range_start, table + owners) < 0)
-        plat_panic("memory.size is too small for the kernel's own tables");
     page_table = (uint8_t *)range_start;
     page_owners = (struct page_owner *)(range_start + table);
     grown_to = align_up(range_start + table + owners, GROW_SIZE);
+    table_to = align_down((uintptr_t)&page_table[page_index((void *)grown_to)], PAGE_SIZE);
+    owners_to = align_down((uintptr_t)&page_owners[page_index((void *)grown_to)], PAGE_SIZE);
 }
 
 /* ---- buddies -------------------------------------------------------------------------------------------- */

@@ -19,10 +19,18 @@ enum { PAGE_PROT = 7, PAGE_KEPT = 8, PAGE_BUSY = 0x10, PAGE_UNCLEAN = 0x20, PAGE
 #define HOST_RW     (PLAT_PROT_READ | PLAT_PROT_WRITE)
 #define STALE_SHARE 8 /* at most one part in so many of memory */
 
-#define TABLE_MAX 65536 /* units: 1 TiB */
-static uint8_t *tables[TABLE_MAX];
+static uint8_t **tables; /* of the units of the user range */
+static uint64_t table_count;
 static struct spinlock table_lock = SPINLOCK(LOCK_COMMIT);
 static uint64_t stale_bytes;
+
+void commit_init(void)
+{
+    table_count = plat_info.user_end >> UNIT_SHIFT;
+    tables = heap_zalloc(table_count * sizeof(*tables));
+    if (!tables)
+        plat_panic("no memory for the table of the address space");
+}
 
 static uint8_t *entry_of(uint64_t page)
 {
@@ -413,7 +421,7 @@ void release_stale(uaddr_t start, uaddr_t end)
 /* Memory is short: all stale pages go. Holds no lock, allocates nothing. */
 static void stale_reclaim(void)
 {
-    for (uint64_t unit = 0; unit < TABLE_MAX && __atomic_load_n(&stale_bytes, __ATOMIC_RELAXED); unit++) {
+    for (uint64_t unit = 0; unit < table_count && __atomic_load_n(&stale_bytes, __ATOMIC_RELAXED); unit++) {
         if (__atomic_load_n(&tables[unit], __ATOMIC_ACQUIRE))
             release_stale(unit << UNIT_SHIFT, (unit + 1) << UNIT_SHIFT);
     }

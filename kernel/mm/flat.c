@@ -718,12 +718,30 @@ static uint64_t fault_size(struct vmspace *vm, struct area *a, uaddr_t page)
     return page == vm->fault_next && !a->pages ? MIN(vm->fault_size * 2, FAULT_MAX) : CLUSTER;
 }
 
+static bool is_cached(const struct area *a, uaddr_t at)
+{
+    return pagecache_has(a->pages, (a->offset + (at - a->start)) >> PAGE_SHIFT);
+}
+
+/* Beyond the cluster only what need not be read: that would cost more than the faults. */
+static void file_cluster_choose(const struct area *a, uaddr_t page, uint64_t size, uaddr_t *start, uaddr_t *end)
+{
+    uaddr_t first = MAX(a->start, align_down(page, size)), last = MIN(a->end, align_down(page, size) + size);
+    *start = MAX(a->start, align_down(page, CLUSTER));
+    *end = MIN(a->end, align_down(page, CLUSTER) + CLUSTER);
+    while (*start > first && is_cached(a, *start - PAGE_SIZE))
+        *start -= PAGE_SIZE;
+    while (*end < last && is_cached(a, *end))
+        *end += PAGE_SIZE;
+}
+
 static void cluster_choose(struct vmspace *vm, struct area *a, uaddr_t page, uaddr_t *start, uaddr_t *end)
 {
     vm->fault_size = fault_size(vm, a, page);
-    uint64_t align = a->pages ? vm->fault_size : CLUSTER;
-    *start = MAX(a->start, align_down(page, align));
-    *end = MIN(a->end, align_down(page, align) + vm->fault_size);
+    *start = MAX(a->start, align_down(page, CLUSTER));
+    *end = MIN(a->end, align_down(page, CLUSTER) + vm->fault_size);
+    if (a->pages && !a->is_shared)
+        file_cluster_choose(a, page, vm->fault_size, start, end);
     while (*start < page && page_is_committed(*start >> PAGE_SHIFT))
         *start += PAGE_SIZE;
     for (uaddr_t at = *start; at < *end; at += PAGE_SIZE) {
@@ -901,4 +919,5 @@ int vm_access(struct vmspace *vm, uaddr_t addr, void *buf, size_t size, bool is_
 void vm_init(void)
 {
     unit_init();
+    commit_init();
 }

@@ -129,6 +129,7 @@ nodiscard int area_isolate(struct vmspace *vm, uaddr_t start, uaddr_t end);
 nodiscard int area_find_gap(struct vmspace *vm, uint64_t size, uint64_t align, uaddr_t near, uaddr_t *at);
 
 /* ---- commit.c: what the host has mapped, page by page ------------------------------------------------------ */
+void commit_init(void);
 bool page_is_committed(uint64_t page);
 unsigned page_prot(uint64_t page); /* what the host has set */
 uint64_t committed_bytes(uaddr_t start, uaddr_t end);

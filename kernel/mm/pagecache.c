@@ -303,6 +303,14 @@ static int page_bring(struct pagecache *pc, uint64_t idx)
     return has_source ? fill_cluster(pc, idx) : fill_zero(pc, idx);
 }
 
+bool pagecache_has(struct pagecache *pc, uint64_t idx)
+{
+    spin_lock(&pc->lock);
+    bool has = lookup(pc, idx) != NULL;
+    spin_unlock(&pc->lock);
+    return has;
+}
+
 int pagecache_pin(struct pagecache *pc, uint64_t idx, bool for_write, void **page)
 {
     for (;;) {

@@ -72,6 +72,7 @@ void pagecache_put(struct pagecache *pc);
  * A missing page of an object without fill is zero: *page is then a shared zero page unless for_write.
  */
 nodiscard int pagecache_pin(struct pagecache *pc, uint64_t idx, bool for_write, void **page);
+bool pagecache_has(struct pagecache *pc, uint64_t idx); /* is it there now? */
 void pagecache_unpin(struct pagecache *pc);
 /* The first `pages` pages lie at one address from now on, in the user range, as if it were mapped shared. */
 nodiscard int pagecache_make_home(struct pagecache *pc, uint64_t pages);

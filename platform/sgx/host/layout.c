@@ -26,6 +26,7 @@ struct build {
     uint64_t entry, boot_params_ptr, enclu, enclu_end; /* image offsets, from the note */
     struct sgx_boot_params params;
     uint64_t elf_size; /* bytes of address space that the ELF file's segments take */
+    uint64_t file_size; /* of these, up to where the last content of the file ends */
     size_t image_size;
     char *why;
     size_t why_size;
@@ -75,6 +76,7 @@ static int segment_check(struct build *b, const Elf64_Phdr *ph)
     if (ph->p_vaddr / PAGE * PAGE < b->elf_size)
         return fail(b, "segments share a page, or are out of order");
     b->elf_size = page_up(ph->p_vaddr + ph->p_memsz);
+    b->file_size = page_up(ph->p_vaddr + ph->p_filesz);
     return b->elf_size <= GIB / 2 ? 0 : fail(b, "the kernel is larger than 512 MiB");
 }
 
@@ -319,7 +321,7 @@ int sgx_layout_build(struct sgx_layout *layout, const uint8_t *kernel, size_t ke
         sgx_layout_free(layout);
         return fail(&b, "out of memory");
     }
-    madvise(layout->image, b.elf_size, MADV_POPULATE_WRITE); /* where it is not known, pages come one by one */
+    madvise(layout->image, b.file_size, MADV_POPULATE_WRITE); /* where it is not known, pages come one by one */
     if (layout_fill(&b, config_bytes) < 0) {
         sgx_layout_free(layout);
         return -1;

@@ -24,6 +24,8 @@ _Static_assert(offsetof(struct sgx_gprs, rflags) == 128 && offsetof(struct sgx_g
                offsetof(struct sgx_gprs, fsbase) == 168, "switch.S knows these offsets");
 
 #define HWCAP2_FSGSBASE 2
+#define POPULATE_MAX (1UL << 20)
+#define BSS_MIN      (64UL << 10) /* what is larger and not measured is the kernel's bss, which it clears first of all */
 
 static bool emulator_is_there(void)
 {
@@ -62,10 +64,10 @@ static int content_copy(const struct sgx_enclave_add_pages *arg, uint64_t secinf
         return 0;
     if (mprotect((void *)arg->offset, arg->length, PROT_READ | PROT_WRITE) < 0)
         return sgx_fail(why, why_size, strerror(errno));
-    if (arg->flags & SGX_PAGE_MEASURE) { /* what is not measured is zero in our layouts, as is fresh memory */
+    if (arg->flags & SGX_PAGE_MEASURE || arg->length > BSS_MIN)
         madvise((void *)arg->offset, arg->length, MADV_POPULATE_WRITE); /* all at once: a fault each costs more than the copy */
+    if (arg->flags & SGX_PAGE_MEASURE) /* what is not measured is zero in our layouts, as is fresh memory */
         memcpy((void *)arg->offset, (const void *)arg->src, arg->length);
-    }
     return 0;
 }
 
@@ -235,7 +237,11 @@ static int emulator_mem_map(struct sgx_enclave *e, unsigned action, const struct
     }
     if (action == HOSTCALL_MEM_RELEASE)
         return mmap(at, r->size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == at ? 0 : -ENOMEM;
-    return mprotect(at, r->size, (int)r->prot) < 0 ? -errno : 0;
+    if (mprotect(at, r->size, (int)r->prot) < 0)
+        return -errno;
+    if (action == HOSTCALL_MEM_COMMIT && r->size <= POPULATE_MAX && (r->prot & PROT_WRITE))
+        madvise(at, r->size, MADV_POPULATE_WRITE); /* most of it will be written at once; more than that gets huge pages */
+    return 0;
 }
 
 const struct sgx_backend sgx_emulator = {
