@@ -28,3 +28,21 @@ hostile: all $(HOSTILE)/naos $(HOSTILE)/program
 	$(MAKE) --no-print-directory check-unit
 
 -include $(HOSTILE)/host.d $(HOSTILE)/mutate.d
+
+# Ways in and out of the enclave: the same naos with entry.c around the emulator.
+ENTRY_WRAP := emu_signal_entry emu_signal_handle emu_eenter emu_eresume emu_enclu sgx_enter sgx_enclave_create
+ENTRY_OBJ := $(filter-out $(B)/host/host/serve/call.o,$(HOST_OBJ)) $(HOSTILE)/entry.o $(HOSTILE)/entry_wrap.o
+$(HOSTILE)/entry_wrap.o: tests/hostile/entry_wrap.S
+	@mkdir -p $(@D)
+	$(SAY) CC $<
+	$(Q)$(CC) $(HOST_CFLAGS) -c $< -o $@
+$(HOSTILE)/naos-entry: $(ENTRY_OBJ)
+	$(SAY) LD $@
+	$(Q)$(CC) -pie $(ENTRY_WRAP:%=-Wl,--wrap=%) $^ $(HOST_LIBS) -o $@
+$(HOSTILE)/entry_program: tests/hostile/entry_program.c
+	@mkdir -p $(@D)
+	$(SAY) CC $<
+	$(Q)$(CC) $(STD) -D_GNU_SOURCE -O1 -Wall -Wextra -Wno-stringop-overread -Wno-stringop-overflow -static $< -o $@
+$(HOSTILE)/entry.points: $(KERNEL_SGX) tests/hostile/entry-points
+	@mkdir -p $(@D)
+	$(Q)tests/hostile/entry-points $< > $@.tmp && mv $@.tmp $@

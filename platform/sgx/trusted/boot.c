@@ -20,6 +20,8 @@ _Static_assert(offsetof(struct vcpu, id) == 128, "vdso.c");
 _Static_assert(sizeof(struct arch_regs) == REGS_SIZE && offsetof(struct arch_regs, rip) == REGS_RIP &&
                offsetof(struct arch_regs, kind) == REGS_KIND && offsetof(struct arch_regs, rflags) == REGS_RFLAGS && offsetof(struct arch_regs, fs_base) == 152, "entry.S");
 _Static_assert((SGX_AREA_DATA - SGX_AREA_EXC_STACK - SGX_AREA_EXC_STACK_PAGES) * 4096 == EXC_STACK_TOP, "entry.S");
+_Static_assert((SGX_AREA_SSA + 1 - SGX_AREA_DATA) * 4096 == SSA_FRAME_END(0) && offsetof(struct sgx_gprs, ursp) == sizeof(struct sgx_gprs) - 40 &&
+               offsetof(struct sgx_gprs, urbp) == sizeof(struct sgx_gprs) - 32, "entry.S");
 _Static_assert(sizeof(struct vcpu) <= 2 * 4096, "entry.S's note: vcpu_pages");
 
 struct plat_info plat_info;

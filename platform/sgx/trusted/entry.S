@@ -45,11 +45,9 @@
     .globl sgx_entry
     .type sgx_entry, @function
 sgx_entry:
+    mov %rcx, %gs:VCPU_EXIT_TARGET
     cmp $0, %eax
     jne exception_entry
-    mov %rcx, %gs:VCPU_EXIT_TARGET
-    mov %rsp, %gs:VCPU_HOST_RSP
-    mov %rbp, %gs:VCPU_HOST_RBP
     cmpq $VCPU_STATE_HOST_CALL, %gs:VCPU_STATE
     je host_call_return
     cmpq $VCPU_STATE_NEW, %gs:VCPU_STATE
@@ -66,6 +64,8 @@ sgx_entry:
 refuse:
     mov %gs:VCPU_EXIT_TARGET, %rbx
     clear_registers
+    mov %gs:SSA_URSP(0), %rsp
+    mov %gs:SSA_URBP(0), %rbp
     mov $4, %eax
     enclu
     ud2
@@ -90,8 +90,8 @@ sgx_exit_enter:
     mov %rsp, %gs:VCPU_KERNEL_RSP
     mov %gs:VCPU_EXIT_TARGET, %rbx
     clear_registers
-    mov %gs:VCPU_HOST_RSP, %rsp
-    mov %gs:VCPU_HOST_RBP, %rbp
+    mov %gs:SSA_URSP(0), %rsp
+    mov %gs:SSA_URBP(0), %rbp
     movq $VCPU_STATE_HOST_CALL, %gs:VCPU_STATE
     xor %eax, %eax          /* flags say nothing either */
     mov $4, %eax
@@ -118,19 +118,16 @@ host_call_return:
 exception_entry:
     cmp $1, %eax
     jne refuse_nested
-    mov %rcx, %gs:VCPU_EXC_TARGET
-    mov %rsp, %gs:VCPU_EXC_RSP
-    mov %rbp, %gs:VCPU_EXC_RBP
     rdgsbase %rsp
     sub $EXC_STACK_TOP, %rsp
     pushq $0x2
     popfq
     xor %ebp, %ebp
     call sgx_exception      /* reads and changes the SSA frame */
-    mov %gs:VCPU_EXC_TARGET, %rbx
+    mov %gs:VCPU_EXIT_TARGET, %rbx
     clear_registers
-    mov %gs:VCPU_EXC_RSP, %rsp
-    mov %gs:VCPU_EXC_RBP, %rbp
+    mov %gs:SSA_URSP(1), %rsp
+    mov %gs:SSA_URBP(1), %rbp
     mov $4, %eax
     enclu
     ud2
@@ -139,6 +136,8 @@ exception_entry:
 refuse_nested:
     mov %rcx, %rbx
     clear_registers
+    mov %gs:SSA_URSP(2), %rsp
+    mov %gs:SSA_URBP(2), %rbp
     mov $4, %eax
     enclu
     ud2

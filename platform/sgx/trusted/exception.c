@@ -11,6 +11,7 @@
 
 enum { VECTOR_DE = 0, VECTOR_DB = 1, VECTOR_BP = 3, VECTOR_UD = 6, VECTOR_GP = 13, VECTOR_PF = 14, VECTOR_MF = 16, VECTOR_AC = 17, VECTOR_XM = 19 };
 #define NO_VECTOR (~0ULL) /* an interrupt */
+#define PF_PRESENT 1u
 #define PF_WRITE 2u
 #define PF_FETCH 16u
 #define KERNEL_RFLAGS 0x2ULL
@@ -32,7 +33,7 @@ void sgx_user_jump(void);
 void sgx_exception(void);
 void sgx_trap(struct arch_regs *regs, uint64_t vector, uint64_t error_code, uint64_t addr);
 void sgx_user_fault(struct user_fault *f, uint64_t addr, uint64_t error_code, uint64_t fixup);
-_Noreturn void sgx_kernel_died(uint64_t pc, uint64_t vector, uint64_t addr, const uint64_t *frame);
+_Noreturn void sgx_kernel_died(uint64_t pc, uint64_t vector, uint64_t addr, const uint64_t *frame, uint64_t error_code);
 void sgx_syscall(struct arch_regs *regs);
 void sgx_cpuid(struct arch_regs *regs);
 
@@ -45,6 +46,12 @@ static struct sgx_gprs *ssa_gprs(struct vcpu *vcpu)
 static bool is_kernel_pc(uint64_t pc)
 {
     return pc >= sgx_boot_params_addr->image_start && pc < sgx_boot_params_addr->image_end;
+}
+
+/* The kernel's own memory: if an access to it faults, the host has taken a page away, and no program is told that its pointer is bad. */
+static bool is_kernel_addr(uint64_t addr)
+{
+    return addr >= sgx_boot_params_addr->image_start && addr < sgx_boot_params_addr->elrange_size;
 }
 
 static bool is_user_pc(uint64_t pc)
@@ -72,9 +79,35 @@ static void redirect(struct sgx_gprs *g, void (*path)(void), uint64_t rsp)
     g->exitinfo = (struct sgx_exitinfo){0}; /* taken: entering again finds an interrupt of kernel code */
 }
 
+/* Our own bug, or a page that the host took away. Says so from the boot stack: the one it happened on may be the reason. */
+static void kernel_die(struct vcpu *vcpu, struct sgx_gprs *g)
+{
+    g->rdi = g->rip;
+    g->rsi = g->exitinfo.vector;
+    g->rdx = ((const struct sgx_exinfo *)g - 1)->maddr;
+    g->rcx = g->rbp;
+    g->r8 = ((const struct sgx_exinfo *)g - 1)->errcd;
+    redirect(g, (void (*)(void))sgx_kernel_died, (uint64_t)vcpu - BOOT_STACK_TOP - 8);
+}
+
+/*
+ * What user code touches of the kernel by design (text and rodata when it enters, its vCPU's words in a trampoline) is always there: if not,
+ * the host took it, and the program must not be told of a fault that it did not make.
+ */
+static bool is_taken_page(struct vcpu *vcpu, const struct sgx_gprs *g)
+{
+    const struct sgx_exinfo *x = (const struct sgx_exinfo *)g - 1;
+    bool is_own = is_kernel_pc(x->maddr) || x->maddr - (uint64_t)vcpu < sizeof(*vcpu);
+    return g->exitinfo.valid && g->exitinfo.vector == VECTOR_PF && is_own && !(x->errcd & PF_PRESENT);
+}
+
 static void user_exception(struct vcpu *vcpu, struct sgx_gprs *g)
 {
     const struct sgx_exinfo *x = (const struct sgx_exinfo *)g - 1;
+    if (is_taken_page(vcpu, g)) {
+        kernel_die(vcpu, g);
+        return;
+    }
     struct arch_regs *regs = (struct arch_regs *)vcpu->current->kstack_top - 1;
     bool is_page = g->exitinfo.valid && g->exitinfo.vector == VECTOR_PF;
     uint64_t vector = g->exitinfo.valid ? g->exitinfo.vector : NO_VECTOR;
@@ -116,16 +149,6 @@ static void user_access_fault(struct sgx_gprs *g, uint64_t fixup)
     redirect(g, sgx_user_fault_path, (uint64_t)f);
 }
 
-/* Our own bug. Says so from the boot stack: the one it happened on may be the reason. */
-static void kernel_die(struct vcpu *vcpu, struct sgx_gprs *g)
-{
-    g->rdi = g->rip;
-    g->rsi = g->exitinfo.vector;
-    g->rdx = ((const struct sgx_exinfo *)g - 1)->maddr;
-    g->rcx = g->rbp;
-    redirect(g, (void (*)(void))sgx_kernel_died, (uint64_t)vcpu - BOOT_STACK_TOP - 8);
-}
-
 /*
  * At the last instruction of the way out all registers are the user's already: what happens there is the user's, at the
  * address it jumps to (which may be no address at all).
@@ -162,7 +185,7 @@ static void kernel_exception(struct vcpu *vcpu, struct sgx_gprs *g)
     }
     if (is_users_flag(g))
         return;
-    bool is_access = g->exitinfo.vector == VECTOR_PF || g->exitinfo.vector == VECTOR_GP;
+    bool is_access = g->exitinfo.vector == VECTOR_PF ? !is_kernel_addr(((const struct sgx_exinfo *)g - 1)->maddr) : g->exitinfo.vector == VECTOR_GP;
     uint64_t fixup = is_access ? fixup_find(g->rip) : 0;
     if (fixup)
         user_access_fault(g, fixup);
@@ -289,10 +312,10 @@ static void backtrace_add(char *text, size_t size, const uint64_t *frame)
     }
 }
 
-void sgx_kernel_died(uint64_t pc, uint64_t vector, uint64_t addr, const uint64_t *frame)
+void sgx_kernel_died(uint64_t pc, uint64_t vector, uint64_t addr, const uint64_t *frame, uint64_t error_code)
 {
     char text[256];
-    if (vector == VECTOR_PF && arch_upcalls.is_given(addr)) {
+    if (vector == VECTOR_PF && !(error_code & PF_PRESENT) && (arch_upcalls.is_given(addr) || is_kernel_pc(addr))) {
         format(text, sizeof(text), "the host took the page at %#llx away, or never gave it", (unsigned long long)addr);
         plat_panic(text);
     }

@@ -21,7 +21,7 @@ struct emu_thread *emu_threads_by_area[EMU_VCPU_MAX];
 _Static_assert(offsetof(struct emu_thread, gprs) == 56 && offsetof(struct emu_thread, is_pending) == 72 &&
                offsetof(struct emu_thread, scratch) == 80, "switch.S knows these offsets");
 _Static_assert(offsetof(struct sgx_gprs, rflags) == 128 && offsetof(struct sgx_gprs, exitinfo) == 160 &&
-               offsetof(struct sgx_gprs, fsbase) == 168, "switch.S knows these offsets");
+               offsetof(struct sgx_gprs, fsbase) == 168 && offsetof(struct sgx_gprs, ursp) == 144 && offsetof(struct sgx_gprs, urbp) == 152, "switch.S knows these offsets");
 
 #define HWCAP2_FSGSBASE 2
 #define POPULATE_MAX (1UL << 20)
@@ -169,11 +169,16 @@ static bool can_enter(struct sgx_enclave *e, struct emu_thread *t, enum sgx_encl
     return e->is_initialised && has_frame && !atomic_exchange(&t->is_busy, true);
 }
 
-static void resume(struct emu_thread *t)
+static void frame_choose(struct emu_thread *t, uint64_t cssa)
 {
-    uint8_t *frame = (uint8_t *)(t->tcs.ossa + (t->cssa - 1) * SGX_PAGE_SIZE);
+    uint8_t *frame = (uint8_t *)(t->tcs.ossa + cssa * SGX_PAGE_SIZE);
     t->xsave = frame;
     t->gprs = (struct sgx_gprs *)(frame + SGX_PAGE_SIZE) - 1;
+}
+
+static void resume(struct emu_thread *t)
+{
+    frame_choose(t, t->cssa - 1);
     t->gprs->rflags = (t->gprs->rflags & 0x240dd5) | 0x202; /* what user mode may change, and IF */
     t->cssa--;
     emu_eresume(t);
@@ -187,10 +192,12 @@ static void emulator_enter(struct sgx_enclave *e, unsigned vcpu, enum sgx_enclu 
         *run = (struct sgx_run){.reason = SGX_RUN_FAILED, .error = SGX_VECTOR_GP};
         return;
     }
-    if (leaf == SGX_EENTER)
+    if (leaf == SGX_EENTER) {
+        frame_choose(t, t->cssa);
         emu_eenter(t, rdi, rsi, rdx);
-    else
+    } else {
         resume(t);
+    }
     t->is_pending = 0;
     atomic_store(&t->is_busy, false);
     *run = t->run;

@@ -35,7 +35,7 @@ int emu_signal_handle(int signo, siginfo_t *info, ucontext_t *uc, uint64_t fs, s
 static void gprs_save(struct sgx_gprs *g, const ucontext_t *uc, uint64_t fs, uint64_t gs)
 {
     const greg_t *r = uc->uc_mcontext.gregs;
-    memset(g, 0, sizeof(*g));
+    g->exitinfo = (struct sgx_exitinfo){0}, g->reserved = 0; /* URSP and URBP stay as they came with the entry */
     g->rax = (uint64_t)r[REG_RAX], g->rbx = (uint64_t)r[REG_RBX], g->rcx = (uint64_t)r[REG_RCX];
     g->rdx = (uint64_t)r[REG_RDX], g->rsi = (uint64_t)r[REG_RSI], g->rdi = (uint64_t)r[REG_RDI];
     g->rbp = (uint64_t)r[REG_RBP], g->rsp = (uint64_t)r[REG_RSP], g->rip = (uint64_t)r[REG_RIP];

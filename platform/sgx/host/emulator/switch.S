@@ -20,6 +20,8 @@
 #define G_GSBASE     176
 #define G_RFLAGS     128
 #define G_RIP        136
+#define G_URSP       144
+#define G_URBP       152
 
     .text
 
@@ -34,6 +36,9 @@
     stmxcsr (%rsp)
     fnstcw 4(%rsp)
     mov %rsp, T_HOST_RSP(%rdi)
+    mov T_GPRS(%rdi), %rax  /* as EENTER and ERESUME leave them in the SSA frame */
+    mov %rsp, G_URSP(%rax)
+    mov %rbp, G_URBP(%rax)
     .endm
 
 /* void emu_eenter(struct emu_thread *t, rdi, rsi, rdx) */
@@ -49,6 +54,9 @@ emu_eenter:
     wrfsbase %rax
     mov T_ENCLAVE_GS(%r11), %rax
     wrgsbase %rax
+    pushfq                  /* EENTER puts TF out, and nothing else */
+    andl $~0x100, (%rsp)
+    popfq
     mov T_CSSA(%r11), %rax
     mov T_TCS(%r11), %rbx
     lea emu_eexit_target(%rip), %rcx
