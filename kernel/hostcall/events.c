@@ -57,11 +57,18 @@ static void event_ready(uint32_t fd, uint64_t events)
     spin_unlock(&watch_lock);
 }
 
+/* Those that host/serve takes (HUP INT QUIT USR1 USR2 TERM CONT TSTP WINCH). */
+static bool is_signal_sent(uint32_t signo)
+{
+    const uint32_t sent = 1u << 1 | 1u << 2 | 1u << 3 | 1u << 10 | 1u << 12 | 1u << 15 | 1u << 18 | 1u << 20 | 1u << 28;
+    return signo < 32 && (sent >> signo & 1);
+}
+
 static void event_handle(const struct hostcall_event *event)
 {
     if (event->kind == HOSTCALL_EVENT_READY && event->id <= 65535)
         event_ready(event->id, event->value & EVENT_BITS);
-    else if (event->kind == HOSTCALL_EVENT_SIGNAL && event->id >= 1 && event->id <= 31)
+    else if (event->kind == HOSTCALL_EVENT_SIGNAL && is_signal_sent(event->id))
         host_event_ops.signal((int)event->id, event->value & HOSTCALL_SIGNAL_FOR_GROUP);
     else if (event->kind == HOSTCALL_EVENT_REQUEST)
         host_event_ops.request();

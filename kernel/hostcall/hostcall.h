@@ -27,6 +27,15 @@ nodiscard int host_watch_add(struct host_watch *watch, uint32_t events);
 void host_watch_remove(struct host_watch *watch);
 
 /* Filled by init. Both run in the idle loop of some vCPU and must not sleep. */
+/*
+ * On the host's word a program gets only what a terminal, a user or a service manager sends; a fault (SIGSEGV, SIGFPE ...) only by the
+ * processor's: a handler of one believes that what it handles has happened.
+ */
+static inline bool host_signal_is_fault(int signo)
+{
+    return signo == 4 || signo == 5 || signo == 7 || signo == 8 || signo == 11 || signo == 31; /* ILL TRAP BUS FPE SEGV SYS */
+}
+
 struct host_event_ops {
     /* The host process got it; of the few that are let in. is_for_group: the host's terminal sent it. */
     void (*signal)(int signo, bool is_for_group);

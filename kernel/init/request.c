@@ -192,7 +192,7 @@ static void signal_program(uint32_t id, int signo)
     struct process *p = process_of(id);
     if (!p)
         return; /* it has just ended */
-    if (signo < 1 || signo > SIGNAL_COUNT || signal_send_process(p, signo, &info))
+    if (signo < 1 || signo > SIGNAL_COUNT || host_signal_is_fault(signo) || signal_send_process(p, signo, &info))
         log_info("signal %d could not be sent", signo);
     process_put(p);
 }

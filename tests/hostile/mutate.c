@@ -164,7 +164,7 @@ static void replay(struct hostile *h, struct hostcall_frame *frame)
     frame->result = h->last_results[draw(h, 2) % COUNT(h->last_results)];
 }
 
-/* As many events as the buffer takes: each kind, each descriptor, each signal but those that end a program. */
+/* As many events as the buffer takes: each kind, each descriptor, signals that must not reach a program. */
 static void flood(struct hostile *h, struct hostcall_frame *frame, uint8_t *buffer)
 {
     struct hostcall_event *events = (struct hostcall_event *)buffer;
@@ -172,10 +172,10 @@ static void flood(struct hostile *h, struct hostcall_frame *frame, uint8_t *buff
     if (strcmp(hostile_calls[frame->nr].name, "wait") != 0)
         return;
     for (uint64_t i = 0; i < count; i++) {
-        uint32_t kind = (uint32_t)(draw(h, (unsigned)i) % 3 ? HOSTCALL_EVENT_READY : draw(h, (unsigned)i) >> 32);
+        uint32_t kind = draw(h, (unsigned)i) % 3 ? HOSTCALL_EVENT_READY : draw(h, (unsigned)i) % 5 ? HOSTCALL_EVENT_SIGNAL : (uint32_t)(draw(h, (unsigned)i) >> 32);
         events[i] = (struct hostcall_event){kind, (uint32_t)(draw(h, 1000 + (unsigned)i) % 70), draw(h, 2000 + (unsigned)i)};
         if (kind == HOSTCALL_EVENT_SIGNAL)
-            events[i].id = 28; /* SIGWINCH */
+            events[i].id = (const uint32_t[]){28, 11, 8, 7, 5, 4, 31, 16}[draw(h, 3000 + (unsigned)i) % 8]; /* SIGWINCH, and forged faults */
     }
     h->lies++;
     frame->result = (int64_t)(count * sizeof(*events));

@@ -25,7 +25,7 @@ check-hostile: all $(HOSTILE)/naos $(HOSTILE)/program
 # The same for ten minutes; SEED=n begins elsewhere.
 hostile: all $(HOSTILE)/naos $(HOSTILE)/program
 	tests/hostile/run 600 random flip replay flood clock memory
-	$(MAKE) --no-print-directory check-unit
+	$(MAKE) --no-print-directory check-unit entry
 
 -include $(HOSTILE)/host.d $(HOSTILE)/mutate.d
 
@@ -46,3 +46,14 @@ $(HOSTILE)/entry_program: tests/hostile/entry_program.c
 $(HOSTILE)/entry.points: $(KERNEL_SGX) tests/hostile/entry-points
 	@mkdir -p $(@D)
 	$(Q)tests/hostile/entry-points $< > $@.tmp && mv $@.tmp $@
+
+ENTRY_PARTS := $(HOSTILE)/naos-entry $(HOSTILE)/entry_program $(HOSTILE)/entry.points
+CHECKS += check-entry
+.PHONY: check-entry entry
+check-entry: all $(ENTRY_PARTS)
+	tests/hostile/run-entry depth1 fault:1 depth2 state:1
+# All points for `fault` and the way of the first entry for depth 2: minutes.
+entry: all $(ENTRY_PARTS)
+	tests/hostile/run-entry depth1 fault:0 depth2 boot state:0
+
+-include $(HOSTILE)/entry.d
