@@ -121,12 +121,7 @@ static int mount_point(const struct path *root, const char *target, struct path 
         }
         struct path next = {at->mount, d};
         ref_get(&next.mount->ref);
-        while (next.dentry->mounted) {
-            struct path top = {next.dentry->mounted, next.dentry->mounted->root};
-            path_get(&top);
-            path_put(&next);
-            next = top;
-        }
+        path_descend_mounts(&next);
         path_put(at);
         *at = next;
         target += len;
@@ -146,6 +141,7 @@ static void mount_at(const struct path *root, const char *target, struct superbl
         stop(target, err);
 }
 
+/* Empty, for all to write in. */
 static int shm_mount(struct superblock **sb)
 {
     int err = ramfs_mount("tmpfs", 0, sb);
@@ -252,6 +248,25 @@ static int upper_make(struct superblock **sb)
     return ramfs_mount("tmpfs", 0, sb);
 }
 
+/* In memory, unless the configuration says otherwise, also if the root's changes are kept in a store. */
+static void tmp_mount(const struct path *root)
+{
+    struct superblock *sb;
+    bool is_kept = false;
+    for (uint32_t i = 0; i < config_get()->mount_count; i++) {
+        const struct config_mount *m = config_mount_at(i);
+        if (strcmp(config_string(m->target_off), "/tmp") == 0)
+            return;
+        is_kept |= m->kind == CONFIG_MOUNT_OVERLAY && m->source_off;
+    }
+    if (!is_kept)
+        return;
+    int err = shm_mount(&sb);
+    if (err)
+        stop("/tmp", err);
+    mount_at(root, "/tmp", sb, "tmpfs", MOUNT_NOSUID | MOUNT_NODEV);
+}
+
 static struct path root;
 
 void root_get(struct path *result)
@@ -272,6 +287,7 @@ void root_mount(void)
     if (err)
         stop("the root file system cannot be made", err);
     standard_mount_all(&root);
+    tmp_mount(&root);
     for (uint32_t i = 0; i < c->mount_count; i++)
         config_mount_one(&root, config_mount_at(i));
     image_keys_wipe();

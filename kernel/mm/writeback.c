@@ -91,8 +91,14 @@ static int home_look(struct pagecache *pc)
     return err;
 }
 
-/* Dirty pages from *idx on that follow each other become clean, and are pinned; *idx is the first. */
-static size_t dirty_take(struct pagecache *pc, uint64_t *idx, void **pages)
+/* The file system clears what lies behind the end in the last page; who has that mapped may not let it be written. */
+static int tail_open(struct pagecache *pc, uint64_t idx, void *page)
+{
+    return idx == pc->size >> PAGE_SHIFT ? shared_open(pc, page, true) : 0;
+}
+
+/* Dirty pages from *idx on that follow each other become clean, and are pinned; *idx is the first. *err: one could not be taken. */
+static size_t dirty_take(struct pagecache *pc, uint64_t *idx, void **pages, int *err)
 {
     size_t count = 0;
     spin_lock(&pc->lock);
@@ -100,6 +106,9 @@ static size_t dirty_take(struct pagecache *pc, uint64_t *idx, void **pages)
     for (; at < end && count < WRITE_PAGES && pc->dirty > 0; at++) {
         void **slot = pagecache_slot(pc, at);
         if (slot && slot_is_dirty(*slot)) {
+            *err = tail_open(pc, at, slot_page(*slot));
+            if (*err)
+                break; /* it stays dirty */
             *slot = (void *)((uintptr_t)*slot ^ SLOT_DIRTY);
             pc->dirty--;
             pages[count++] = slot_page(*slot);
@@ -127,9 +136,10 @@ static void sums_note(struct pagecache *pc, uint64_t idx, void *const *pages, si
 static int dirty_write(struct pagecache *pc, uint64_t *idx, size_t *count)
 {
     void *pages[WRITE_PAGES];
-    *count = dirty_take(pc, idx, pages);
+    int taken = 0;
+    *count = dirty_take(pc, idx, pages, &taken);
     if (*count == 0)
-        return 0;
+        return taken;
     sums_note(pc, *idx, pages, *count); /* before: what changes meanwhile differs from it */
     int err = pc->ops->write(pc, *idx, pages, *count);
     for (size_t i = 0; err && i < *count; i++)
@@ -138,7 +148,7 @@ static int dirty_write(struct pagecache *pc, uint64_t *idx, size_t *count)
     if (err == 0)
         pagecache_passed(pc, *idx, *idx + *count);
     *idx += *count;
-    return err;
+    return err ? err : taken;
 }
 
 int pagecache_write_back(struct pagecache *pc)

@@ -199,13 +199,14 @@ static unsigned mount_bits(uint64_t flags)
            (flags & MS_STRICTATIME ? MOUNT_STRICTATIME : 0) | (flags & MS_NOSYMFOLLOW ? MOUNT_NOSYMFOLLOW : 0);
 }
 
-static int bind(const struct path *at, uaddr_t source, uint64_t flags)
+/* MS_BIND or MS_MOVE. */
+static int from_elsewhere(const struct path *at, uaddr_t source, uint64_t flags)
 {
     struct path from;
     int err = at_walk(AT_FDCWD, source, WALK_FOLLOW, &from);
     if (err)
         return err;
-    err = mount_bind(at, &from, mount_bits(flags));
+    err = flags & MS_BIND ? mount_bind(at, &from, mount_bits(flags)) : mount_move(at, &from);
     path_put(&from);
     return err;
 }
@@ -249,11 +250,11 @@ static int mount_on(const struct path *at, uaddr_t source, uaddr_t type, uint64_
     if (flags & MS_REMOUNT)
         return mount_set_flags(at, mount_bits(flags));
     if (flags & MS_BIND)
-        return bind(at, source, flags);
+        return from_elsewhere(at, source, flags);
     if (flags & (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE))
         return propagation_set(flags);
     if (flags & MS_MOVE)
-        return -EINVAL;
+        return from_elsewhere(at, source, flags);
     return mount_new(at, source, type, flags, data);
 }
 

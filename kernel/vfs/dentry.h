@@ -29,7 +29,7 @@ struct mount {
     struct refcount ref;
     struct superblock *sb;
     struct dentry *root;     /* of what is seen here */
-    struct mount *parent;    /* NULL for the first */
+    struct mount *parent;    /* under mount_lock, and so are the next two; NULL: the first, or mounted no more */
     struct dentry *at;       /* in parent */
     unsigned flags;
     int32_t writers;         /* files open for writing; atomic */
@@ -39,6 +39,11 @@ struct mount {
     char source[64];
 };
 
+extern struct spinlock mount_lock;  /* outside of dentry_lock */
+/* What is mounted at p, on top of all that is; referenced. False: nothing. */
+bool mount_enter(const struct path *p, struct path *top);
+/* Where the mount whose root p is lies; referenced. False: nowhere. */
+bool mount_leave(const struct path *p, struct path *up);
 extern struct spinlock dentry_lock;
 struct dentry *dentry_create_root(struct inode *inode); /* takes a reference of its own */
 void dentry_get(struct dentry *d);

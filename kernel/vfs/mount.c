@@ -8,7 +8,7 @@
 #include "proc/process.h"
 #include "vfs/dentry.h"
 
-static struct spinlock mount_lock = SPINLOCK(LOCK_MOUNT);
+struct spinlock mount_lock = SPINLOCK(LOCK_MOUNT);
 static struct list mounts = LIST_INIT(mounts);
 static int next_id = 20;
 
@@ -26,11 +26,10 @@ static struct mount *mount_create(struct superblock *sb, struct dentry *root, co
     return m;
 }
 
-static void mount_list_add(struct mount *m)
+static void mount_drop(struct mount *m)
 {
-    spin_lock(&mount_lock);
-    list_push_back(&mounts, &m->node);
-    spin_unlock(&mount_lock);
+    struct path self = {m, NULL};
+    path_put(&self);
 }
 
 int mount_root(struct superblock *sb, const char *source, unsigned flags, struct path *root)
@@ -39,23 +38,79 @@ int mount_root(struct superblock *sb, const char *source, unsigned flags, struct
     struct mount *m = d ? mount_create(sb, d, source, flags) : NULL;
     if (!m)
         return -ENOMEM;
-    mount_list_add(m);
+    spin_lock(&mount_lock);
+    list_push_back(&mounts, &m->node);
+    spin_unlock(&mount_lock);
     *root = (struct path){m, d};
     path_get(root);
     return 0;
 }
 
-/* The mount holds references of its place; the list holds the mount. */
-static int attach(const struct path *at, struct mount *m)
+/* ---- the places of mounts --------------------------------------------------------------------------------------------------- */
+
+bool mount_enter(const struct path *p, struct path *top)
 {
-    if (!S_ISDIR(at->dentry->inode->mode) != !S_ISDIR(m->root->inode->mode))
-        return -ENOTDIR;
+    spin_lock(&mount_lock);
+    struct mount *m = p->dentry->mounted;
+    while (m && m->parent != p->mount) /* the same place, seen through another mount */
+        m = m->below;
+    if (m) {
+        *top = (struct path){m, m->root};
+        path_get(top);
+    }
+    spin_unlock(&mount_lock);
+    return m;
+}
+
+bool mount_leave(const struct path *p, struct path *up)
+{
+    spin_lock(&mount_lock);
+    *up = (struct path){p->mount->parent, p->mount->at};
+    if (up->mount)
+        path_get(up);
+    spin_unlock(&mount_lock);
+    return up->mount;
+}
+
+/* The mount holds references of its place, which the caller took. */
+static void place_locked(struct mount *m, const struct path *at)
+{
     m->parent = at->mount;
     m->at = at->dentry;
-    path_get(at);
     m->below = at->dentry->mounted;
     __atomic_store_n(&at->dentry->mounted, m, __ATOMIC_RELEASE);
-    mount_list_add(m);
+}
+
+/* Returns the place, whose references are the caller's now. */
+static struct path unplace_locked(struct mount *m)
+{
+    struct path place = {m->parent, m->at};
+    struct mount **link = &m->at->mounted;
+    while (*link != m)
+        link = &(*link)->below;
+    __atomic_store_n(link, m->below, __ATOMIC_RELEASE);
+    m->parent = m->below = NULL;
+    m->at = NULL;
+    return place;
+}
+
+static bool is_same_kind(const struct path *at, const struct mount *m)
+{
+    return S_ISDIR(at->dentry->inode->mode) == S_ISDIR(m->root->inode->mode);
+}
+
+/* The list holds the mount. Takes the caller's reference, also on failure. */
+static int attach(const struct path *at, struct mount *m)
+{
+    if (!is_same_kind(at, m)) {
+        mount_drop(m);
+        return -ENOTDIR;
+    }
+    path_get(at);
+    spin_lock(&mount_lock);
+    place_locked(m, at);
+    list_push_back(&mounts, &m->node);
+    spin_unlock(&mount_lock);
     return 0;
 }
 
@@ -63,45 +118,100 @@ int mount_add(const struct path *at, struct superblock *sb, const char *source, 
 {
     struct dentry *d = dentry_create_root(sb->root);
     struct mount *m = d ? mount_create(sb, d, source, flags) : NULL;
-    if (!m)
-        return -ENOMEM;
-    return attach(at, m);
+    if (m)
+        return attach(at, m);
+    if (d)
+        dentry_put(d);
+    superblock_put(sb);
+    return -ENOMEM;
 }
 
 int mount_bind(const struct path *at, const struct path *from, unsigned flags)
 {
-    dentry_get(from->dentry);
-    ref_get(&from->mount->sb->ref);
     struct mount *m = mount_create(from->mount->sb, from->dentry, from->mount->source, flags | from->mount->flags);
     if (!m)
         return -ENOMEM;
+    dentry_get(from->dentry);
+    ref_get(&from->mount->sb->ref);
     return attach(at, m);
 }
 
-int mount_remove(const struct path *at, unsigned umount_flags)
+/* ---- taking them away, and elsewhere ------------------------------------------------------------------------------------------- */
+
+static struct mount *child_locked(const struct mount *m)
 {
-    struct mount *m = at->mount, *other;
-    int err = 0;
-    if (at->dentry != m->root || !m->parent)
-        return -EINVAL;
-    spin_lock(&mount_lock);
+    struct mount *other;
     list_for_each (other, &mounts, node) {
         if (other->parent == m)
-            err = -EBUSY;
+            return other;
     }
-    /* Open files hold it, besides the list and the caller; with MNT_DETACH (2) it lives on for them. */
-    if (!(umount_flags & 2) && __atomic_load_n(&m->ref.count, __ATOMIC_RELAXED) > 2)
-        err = -EBUSY;
+    return NULL;
+}
+
+/* m, or something in it: what has nothing mounted in itself. */
+static struct mount *leaf_locked(struct mount *m)
+{
+    for (struct mount *child = m; child; child = child_locked(m))
+        m = child;
+    return m;
+}
+
+static int may_remove_locked(const struct path *at, bool is_lazy)
+{
+    struct mount *m = at->mount;
+    if (at->dentry != m->root || !m->parent)
+        return -EINVAL;
+    /* Open files hold it, besides the list and the caller; lazily, it lives on for them. */
+    bool is_busy = child_locked(m) || __atomic_load_n(&m->ref.count, __ATOMIC_RELAXED) > 2;
+    return is_busy && !is_lazy ? -EBUSY : 0;
+}
+
+/* With MNT_DETACH (2) all that is mounted in it goes too. */
+int mount_remove(const struct path *at, unsigned umount_flags)
+{
+    struct mount *gone = NULL;
+    int err = 0;
+    while (gone != at->mount && err == 0) {
+        struct path place;
+        spin_lock(&mount_lock);
+        err = may_remove_locked(at, umount_flags & 2);
+        if (err == 0) {
+            gone = leaf_locked(at->mount);
+            place = unplace_locked(gone);
+            list_remove(&gone->node);
+        }
+        spin_unlock(&mount_lock);
+        if (err == 0) {
+            path_put(&place);
+            mount_drop(gone);
+        }
+    }
+    return err;
+}
+
+static bool is_inside_locked(const struct path *at, const struct mount *m)
+{
+    const struct mount *up = at->mount;
+    while (up && up != m)
+        up = up->parent;
+    return up;
+}
+
+int mount_move(const struct path *at, const struct path *from)
+{
+    struct mount *m = from->mount;
+    struct path before = {0};
+    path_get(at);
+    spin_lock(&mount_lock);
+    int err = from->dentry != m->root || !m->parent ? -EINVAL : is_inside_locked(at, m) ? -ELOOP : is_same_kind(at, m) ? 0 : -ENOTDIR;
     if (err == 0) {
-        __atomic_store_n(&m->at->mounted, m->below, __ATOMIC_RELEASE);
-        list_remove(&m->node);
+        before = unplace_locked(m);
+        place_locked(m, at);
     }
     spin_unlock(&mount_lock);
-    if (err == 0) {
-        struct path place = {m->parent, m->at}, self = {m, NULL};
-        path_put(&place);
-        path_put(&self);
-    }
+    if (err)
+        before = *at;
+    path_put(&before);
     return err;
 }
 
@@ -152,7 +262,7 @@ struct superblock *mount_superblock(const struct mount *m)
     return m->sb;
 }
 
-static size_t mount_line(const struct mount *m, bool as_mountinfo, char *line, size_t size)
+static size_t mount_line(const struct mount *m, int parent_id, bool as_mountinfo, char *line, size_t size)
 {
     char where[PATH_MAX / 4], options[96];
     struct path p = {(struct mount *)(uintptr_t)m, m->root};
@@ -165,27 +275,42 @@ static size_t mount_line(const struct mount *m, bool as_mountinfo, char *line, s
            flags & MOUNT_NODIRATIME ? ",nodiratime" : "", flags & MOUNT_NOSYMFOLLOW ? ",nosymfollow" : "");
     if (!as_mountinfo)
         return (size_t)format(line, size, "%s %s %s %s 0 0\n", m->source, where, m->sb->type, options);
-    return (size_t)format(line, size, "%d %d 0:%llu / %s %s - %s %s %s\n", m->id, m->parent ? m->parent->id : 1,
+    return (size_t)format(line, size, "%d %d 0:%llu / %s %s - %s %s %s\n", m->id, parent_id,
                           (unsigned long long)m->sb->dev, where, options, m->sb->type, m->source, options);
+}
+
+struct listed {
+    struct mount *m;
+    int parent_id;
+};
+
+/* At most `max`; each referenced. */
+static size_t list_fill(struct listed *list, size_t max)
+{
+    struct mount *m;
+    size_t count = 0;
+    spin_lock(&mount_lock);
+    list_for_each (m, &mounts, node) {
+        if (count < max) {
+            ref_get(&m->ref);
+            list[count] = (struct listed){m, m->parent ? m->parent->id : 1};
+        }
+        count++;
+    }
+    spin_unlock(&mount_lock);
+    return count;
 }
 
 size_t mount_list(char *buf, size_t size, bool as_mountinfo)
 {
-    struct mount *list[64], *m;
-    size_t count = 0, len = 0;
-    spin_lock(&mount_lock);
-    list_for_each (m, &mounts, node) {
-        if (count < ARRAY_COUNT(list)) {
-            ref_get(&m->ref);
-            list[count++] = m;
-        }
+    size_t max = list_fill(NULL, 0) + 8, len = 0; /* a few more may come; what comes later is not listed */
+    struct listed *list = heap_alloc(max * sizeof(*list));
+    size_t count = list ? list_fill(list, max) : 0;
+    for (size_t i = 0; i < MIN(count, max); i++) {
+        len += mount_line(list[i].m, list[i].parent_id, as_mountinfo, buf + MIN(len, size), size - MIN(len, size));
+        mount_drop(list[i].m);
     }
-    spin_unlock(&mount_lock);
-    for (size_t i = 0; i < count; i++) {
-        len += mount_line(list[i], as_mountinfo, buf + MIN(len, size), size - MIN(len, size));
-        struct path p = {list[i], NULL};
-        path_put(&p);
-    }
+    heap_free(list);
     return len;
 }
 
@@ -212,7 +337,6 @@ void vfs_sync_all(void)
         if (err)
             log_error("%s: not everything could be written (error %d)", m->source, -err);
         id = m->id;
-        struct path p = {m, NULL};
-        path_put(&p);
+        mount_drop(m);
     }
 }

@@ -9,8 +9,11 @@ enum { MOUNT_READ_ONLY = 1, MOUNT_NOEXEC = 2, MOUNT_NOSUID = 4, MOUNT_NODEV = 8,
 
 /* The first: makes the root. Takes the caller's reference of sb; source and options are for /proc/mounts. */
 nodiscard int mount_root(struct superblock *sb, const char *source, unsigned flags, struct path *root);
+/* Takes the caller's reference of sb, also on failure. */
 nodiscard int mount_add(const struct path *at, struct superblock *sb, const char *source, unsigned flags);
 nodiscard int mount_bind(const struct path *at, const struct path *from, unsigned flags);
+/* What is mounted with its root at `from`, to another place: -EINVAL (it is no mount), -ELOOP (into itself), -ENOTDIR. */
+nodiscard int mount_move(const struct path *at, const struct path *from);
 nodiscard int mount_remove(const struct path *at, unsigned umount_flags);
 /* Some mount of sb, at its root: referenced; false: it is mounted nowhere. */
 nodiscard bool mount_find(const struct superblock *sb, struct path *root);

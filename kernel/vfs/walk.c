@@ -61,23 +61,19 @@ static void path_replace(struct path *p, struct path to)
 
 void path_descend_mounts(struct path *p)
 {
-    for (;;) {
-        struct mount *m = __atomic_load_n(&p->dentry->mounted, __ATOMIC_ACQUIRE);
-        if (!m || m->parent != p->mount)
-            return;
-        struct path top = {m, m->root};
-        path_get(&top);
+    struct path top;
+    while (__atomic_load_n(&p->dentry->mounted, __ATOMIC_ACQUIRE) && mount_enter(p, &top))
         path_replace(p, top);
-    }
 }
 
 static int step_up(struct walk *w)
 {
     if (path_is_equal(&w->at, &w->root))
         return w->flags & WALK_BENEATH ? -EXDEV : 0;
-    while (w->at.dentry == w->at.mount->root && w->at.mount->parent) {
-        struct path up = {w->at.mount->parent, w->at.mount->at};
-        path_get(&up);
+    while (w->at.dentry == w->at.mount->root) {
+        struct path up;
+        if (!mount_leave(&w->at, &up))
+            return 0; /* the first, or one that is mounted no more */
         path_replace(&w->at, up);
         if (path_is_equal(&w->at, &w->root))
             return 0;
@@ -323,6 +319,7 @@ bool path_is_reachable(const struct path *p)
     struct path root, at = *p;
     bool is_found;
     fs_context_root(thread_current()->fs, &root);
+    spin_lock(&mount_lock);
     spin_lock(&dentry_lock);
     while (!(is_found = path_is_equal(&at, &root))) {
         if (at.dentry != at.mount->root)
@@ -333,6 +330,7 @@ bool path_is_reachable(const struct path *p)
             break;
     }
     spin_unlock(&dentry_lock);
+    spin_unlock(&mount_lock);
     path_put(&root);
     return is_found;
 }
@@ -345,6 +343,7 @@ int64_t path_name(const struct path *p, char *buf, size_t size)
     bool is_cut = false;
     fs_context_root(thread_current()->fs, &root);
     *--s = 0;
+    spin_lock(&mount_lock);
     spin_lock(&dentry_lock);
     if (at.dentry->is_unlinked && size > 11) {
         s -= 10;
@@ -368,6 +367,7 @@ int64_t path_name(const struct path *p, char *buf, size_t size)
         at.dentry = at.dentry->parent;
     }
     spin_unlock(&dentry_lock);
+    spin_unlock(&mount_lock);
     path_put(&root);
     if (is_cut || s == buf)
         return -ENAMETOOLONG;
