@@ -7,6 +7,9 @@
 #include "mm/internal.h"
 #include "sched/sched.h"
 
+static int fault_locked(struct vmspace *vm, const struct arch_fault *f);
+static bool is_allowed(const struct area *a, const struct arch_fault *f);
+
 #define FAULT_MAX (2UL << 20)
 #define FILE_FAULT_MAX (1UL << 20)
 #define REUSE_MAX (2UL << 20) /* of a new area, at once */
@@ -275,17 +278,50 @@ static int content_reuse(struct vmspace *vm, const struct area *a)
     return content_commit_stale(vm, a->start, MIN(a->end, a->start + REUSE_MAX), a->prot);
 }
 
+static bool is_data(const struct area *a)
+{
+    return (a->prot & VM_WRITE) && !a->is_shared && !a->is_stack;
+}
+
+/* RLIMIT_DATA counts what is private and writable, the heap by brk(2) apart. */
+static bool data_has_room(struct vmspace *vm, const struct vm_map_request *req, uint64_t size)
+{
+    if (vm->layout.limit_data == UINT64_MAX || req->is_shared || req->is_stack || !(req->prot & VM_WRITE))
+        return true;
+    for (struct area *a = area_at_or_after(vm, 0); a; a = area_next(a))
+        size += is_data(a) ? a->end - a->start : 0;
+    return size <= vm->layout.limit_data;
+}
+
+static uint64_t locked_in(struct vmspace *vm, uaddr_t start, uaddr_t end)
+{
+    uint64_t bytes = 0;
+    for (struct area *a = area_at_or_after(vm, start); a && a->start < end; a = area_next(a))
+        bytes += a->is_locked ? MIN(a->end, end) - MAX(a->start, start) : 0;
+    return bytes;
+}
+
+uint64_t vm_locked(struct vmspace *vm, uaddr_t addr, uint64_t size)
+{
+    mutex_lock(&vm->lock);
+    uint64_t bytes = locked_in(vm, addr, addr + size < addr ? UINT64_MAX : addr + size);
+    mutex_unlock(&vm->lock);
+    return bytes;
+}
+
 static int map_locked(struct vmspace *vm, const struct vm_map_request *req, uint64_t size, uaddr_t *at)
 {
-    if (vm->size + size > vm->layout.limit_as)
+    if (vm->size + size > vm->layout.limit_as || !data_has_room(vm, req, size))
         return -ENOMEM;
+    if (req->has_lock_limit && (req->locked || vm->locks_new) && locked_in(vm, 0, plat_info.user_end) + size > req->lock_limit)
+        return -EAGAIN;
     int err = place(vm, req, size, at);
     if (err)
         return err;
     struct area shape = {
         .start = *at, .end = *at + size, .prot = req->prot, .is_shared = req->is_shared, .no_write = req->no_write, .is_stack = req->is_stack,
         .no_fork = req->no_fork, .was_writable = !req->pages || (req->prot & VM_WRITE), .grow_limit = req->grow_limit,
-        .pages = req->pages, .offset = req->offset, .owner = req->owner, .name = req->name, .is_locked = vm->locks_new,
+        .pages = req->pages, .offset = req->offset, .owner = req->owner, .name = req->name, .is_locked = vm->locks_new || req->locked,
     };
     struct area *a;
     if (shape.owner) /* what is mapped again must not lose its last mapping in between */
@@ -303,7 +339,7 @@ static int map_locked(struct vmspace *vm, const struct vm_map_request *req, uint
         err = content_reuse(vm, a);
     if (err == 0 && req->populate)
         err = area_fill(vm, a, a->start, MIN(a->end, a->start + FAULT_MAX), a->start) == -ENOMEM ? -ENOMEM : 0;
-    if (err == 0 && vm->locks_new)
+    if (err == 0 && a->is_locked)
         area_populate(vm, a);
     if (err == 0)
         merge(vm, a);
@@ -508,6 +544,8 @@ static int remap_locked(struct vmspace *vm, uaddr_t old, uint64_t old_size, uint
 int vm_remap(struct vmspace *vm, uaddr_t old, uint64_t old_size, uint64_t new_size, unsigned flags, uaddr_t new_addr,
              uaddr_t *at)
 {
+    if (old >= plat_info.user_end && !(old & PAGE_MASK) && new_size && old_size)
+        return -EFAULT;
     if (flags & ~(unsigned)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP) || range_check(old, &old_size) ||
         range_check(flags & MREMAP_FIXED ? new_addr : 0, &new_size))
         return -EINVAL;
@@ -521,17 +559,38 @@ int vm_remap(struct vmspace *vm, uaddr_t old, uint64_t old_size, uint64_t new_si
     return err;
 }
 
+/* Page by page as a program would touch them. */
+static int populate_range(struct vmspace *vm, struct area *a, uaddr_t start, uaddr_t end, bool for_write)
+{
+    int err = 0;
+    for (uaddr_t at = start; at < end && err == 0; at += PAGE_SIZE) {
+        const struct arch_fault f = {.kind = ARCH_FAULT_PAGE, .addr = at, .is_write = for_write};
+        unsigned wants = for_write ? VM_WRITE : VM_READ;
+        err = !is_allowed(a, &f) ? -EINVAL : (page_prot(at >> PAGE_SHIFT) & wants) ? 0 : fault_locked(vm, &f);
+    }
+    return err == -EIO || err == -EACCES ? -EFAULT : err;
+}
+
 static int advise_area(struct vmspace *vm, struct area *a, uaddr_t start, uaddr_t end, int advice)
 {
     switch (advice) {
     case MADV_DONTNEED:
+    case MADV_DONTNEED_LOCKED:
     case MADV_FREE:
-        if (advice == MADV_FREE && (a->pages || a->is_shared))
+        if ((advice == MADV_FREE && (a->pages || a->is_shared)) || (a->is_locked && advice != MADV_DONTNEED_LOCKED))
             return -EINVAL;
         return a->is_shared ? 0 : content_discard(vm, start, end);
+    case MADV_COLD:
+    case MADV_PAGEOUT:
+        return a->is_locked ? -EINVAL : 0;
+    case MADV_POPULATE_READ:
+    case MADV_POPULATE_WRITE:
+        return populate_range(vm, a, start, end, advice == MADV_POPULATE_WRITE);
     case MADV_REMOVE:
-        if (!a->is_shared)
+        if (a->is_locked)
             return -EINVAL;
+        if (!a->is_shared)
+            return a->pages ? -EACCES : -EINVAL;
         pagecache_punch(a->pages, a->offset + (start - a->start), end - start);
         return 0;
     case MADV_DONTFORK:
@@ -552,7 +611,7 @@ static int advise_area(struct vmspace *vm, struct area *a, uaddr_t start, uaddr_
 static bool is_advice_known(int advice)
 {
     return (advice >= MADV_NORMAL && advice <= MADV_DONTNEED) || (advice >= MADV_FREE && advice <= MADV_KEEPONFORK) ||
-           advice == MADV_COLD || advice == MADV_PAGEOUT;
+           (advice >= MADV_COLD && advice <= MADV_DONTNEED_LOCKED);
 }
 
 int vm_advise(struct vmspace *vm, uaddr_t addr, uint64_t size, int advice)
@@ -562,7 +621,7 @@ int vm_advise(struct vmspace *vm, uaddr_t addr, uint64_t size, int advice)
     if (size == 0)
         return 0;
     if (range_check(addr, &size))
-        return -EINVAL;
+        return addr + size < addr || align_up(size, PAGE_SIZE) < size ? -EINVAL : -ENOMEM;
     mutex_lock(&vm->lock);
     conflict_settle(vm);
     bool changes_area = advice == MADV_DONTFORK || advice == MADV_DOFORK || advice == MADV_WIPEONFORK || advice == MADV_KEEPONFORK;
@@ -601,6 +660,8 @@ int vm_sync(struct vmspace *vm, uaddr_t addr, uint64_t size, int flags)
         return -ENOMEM;
     mutex_lock(&vm->lock);
     int err = is_covered(vm, addr, addr + size) ? 0 : -ENOMEM;
+    if (err == 0 && (flags & MS_INVALIDATE) && locked_in(vm, addr, addr + size))
+        err = -EBUSY;
     mutex_unlock(&vm->lock);
     for (uaddr_t at = addr; at < addr + size && err == 0 && (flags & MS_SYNC);) {
         struct pagecache *pages = shared_pages_from(vm, &at, addr + size);

@@ -40,6 +40,9 @@ struct vm_map_request {
     bool is_stack;   /* grows down: faults below it extend it, up to RLIMIT_STACK as grow_limit says */
     bool no_fork;    /* MADV_DONTFORK */
     bool populate;   /* MAP_POPULATE */
+    bool locked;     /* MAP_LOCKED */
+    bool has_lock_limit; /* if the new area will be locked: */
+    uint64_t lock_limit; /* bytes that may be locked together: -EAGAIN beyond */
     bool is_low;     /* MAP_32BIT */
     uint64_t grow_limit;
     struct pagecache *pages; /* the file or shared object; NULL: anonymous. vm_map takes its own reference */
@@ -113,6 +116,8 @@ void vm_for_each(struct vmspace *vm, bool (*visit)(const struct vm_area_info *in
 struct vm_usage {
     uint64_t size, resident, peak, data, stack, text, locked; /* bytes */
 };
+/* How much of a range is locked already. */
+uint64_t vm_locked(struct vmspace *vm, uaddr_t addr, uint64_t size);
 void vm_usage(struct vmspace *vm, struct vm_usage *usage);
 
 /*

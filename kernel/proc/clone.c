@@ -42,6 +42,8 @@ static int clone_check(const struct clone_request *req)
         return -EINVAL;
     if ((flags & CLONE_PARENT) && !process_current()->parent)
         return -EINVAL;
+    if (thread_current()->sched_policy == SCHED_DEADLINE && !thread_current()->sched_reset_on_fork)
+        return -EAGAIN; /* there would be two with the same claim */
     if (flags & CLONE_INTO_CGROUP)
         return -EOPNOTSUPP;
     if (err)
@@ -115,6 +117,7 @@ static void copy_scheduling(struct thread *child, struct thread *parent)
         return;
     }
     child->task.nice = parent->task.nice;
+    child->sched_deadline = parent->sched_deadline;
     child->sched_policy = parent->sched_policy;
     child->sched_priority = parent->sched_priority;
 }
@@ -403,11 +406,11 @@ static int unshare_fs(struct thread *t)
 int process_unshare(uint64_t flags)
 {
     struct thread *t = thread_current();
+    if (flags & ~(uint64_t)(CLONE_FILES | CLONE_FS | CLONE_SYSVSEM | CLONE_THREAD | CLONE_SIGHAND |
+                            CLONE_VM | CLONE_NAMESPACES | CLONE_NEWTIME))
+        return -EINVAL;
     if (flags & (CLONE_NAMESPACES | CLONE_NEWTIME))
         return -EPERM;
-    if (flags & ~(uint64_t)(CLONE_FILES | CLONE_FS | CLONE_SYSVSEM | CLONE_THREAD | CLONE_SIGHAND |
-                            CLONE_VM))
-        return -EINVAL;
     if ((flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM)) && t->process->thread_count > 1)
         return -EINVAL;
     int err = (flags & CLONE_FILES) ? unshare_files(t) : 0;

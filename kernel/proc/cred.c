@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Credentials: shared and immutable; who changes them makes new ones. */
 #include <linux/capability.h>
+#include <linux/securebits.h>
 #include <linux/stat.h>
 #include "base/string.h"
 #include "heap/heap.h"
@@ -149,10 +150,11 @@ static void caps_for_exec(struct cred *c, bool is_privileged)
     uint64_t file_permitted = 0;
     if (is_privileged)
         c->cap_ambient = 0;
-    if (c->euid == 0 || c->uid == 0)
+    bool is_root = !(c->securebits & SECBIT_NOROOT);
+    if (is_root && (c->euid == 0 || c->uid == 0))
         file_permitted = CAP_ALL;
     c->cap_permitted = (file_permitted & (c->cap_bounding | c->cap_inheritable)) | c->cap_ambient;
-    c->cap_effective = c->euid == 0 ? c->cap_permitted : c->cap_ambient;
+    c->cap_effective = is_root && c->euid == 0 ? c->cap_permitted : c->cap_ambient;
 }
 
 int cred_for_exec(struct file *f, struct cred **cred, bool *is_secure)

@@ -17,6 +17,7 @@ struct cred { /* immutable once shared; changing means a new one */
     struct refcount ref;
     uint32_t uid, euid, suid, fsuid, gid, egid, sgid, fsgid;
     uint64_t cap_effective, cap_permitted, cap_inheritable, cap_bounding, cap_ambient;
+    uint32_t securebits;      /* SECBIT_* without KEEP_CAPS, which is the thread's */
     uint32_t group_count;
     uint32_t *groups;
 };
@@ -48,6 +49,7 @@ struct thread {
     bool shares_files;        /* with another process: exec copies the table first */
     bool keep_caps;           /* PR_SET_KEEPCAPS */
     int sched_policy, sched_priority, ioprio;
+    struct { uint64_t runtime, deadline, period; } sched_deadline; /* of SCHED_DEADLINE */
     bool sched_reset_on_fork;
     bool is_gone;             /* off its process's list; under process->signals.lock */
 };
@@ -68,6 +70,7 @@ struct process {
     struct waitq exit_waitq;    /* with lock: exec waits for its other threads to go */
     struct thread *exec_thread; /* under lock: all threads but this one must exit */
     bool is_exiting, is_zombie, has_execed, is_subreaper, dumpable, no_new_privs;
+    bool no_huge_pages;         /* PR_SET_THP_DISABLE: kept for who asks, there are none */
     /* Job control, under signals.lock. is_stopped: each thread parks on its way to the user. */
     bool is_stopped, was_continued, notify_continued;
     unsigned parked_count, stop_generation, continue_count;

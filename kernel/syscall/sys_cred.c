@@ -2,6 +2,7 @@
 /* System calls on users, groups and capabilities: credentials(7), capabilities(7). */
 #include <linux/capability.h>
 #include <linux/limits.h>
+#include <linux/securebits.h>
 #include "base/string.h"
 #include "heap/heap.h"
 #include "mm/usercopy.h"
@@ -45,6 +46,8 @@ static bool is_one_of(uint32_t id, const struct ids *ids)
 /* "Effect of user ID changes on capabilities". */
 static void caps_after_setuid(struct cred *c, const struct ids *old)
 {
+    if (c->securebits & SECBIT_NO_SETUID_FIXUP)
+        return;
     bool had_root = old->real == 0 || old->effective == 0 || old->saved == 0;
     bool has_root = c->uid == 0 || c->euid == 0 || c->suid == 0;
     if (had_root && !has_root) {
@@ -201,6 +204,21 @@ int64_t sys_getresgid(uaddr_t rgid, uaddr_t egid, uaddr_t sgid)
     return ids_put(&ids, rgid, egid, sgid);
 }
 
+/* What root may do to files it may do as long as its file system id says so. */
+#define CAP_OF_FILES \
+    (1ULL << CAP_CHOWN | 1ULL << CAP_MKNOD | 1ULL << CAP_DAC_OVERRIDE | 1ULL << CAP_DAC_READ_SEARCH | 1ULL << CAP_FOWNER | \
+     1ULL << CAP_FSETID | 1ULL << CAP_MAC_OVERRIDE)
+
+static void caps_after_setfsuid(struct cred *c, uint32_t was)
+{
+    if (c->securebits & SECBIT_NO_SETUID_FIXUP)
+        return;
+    if (was == 0 && c->fsuid != 0)
+        c->cap_effective &= ~CAP_OF_FILES;
+    if (was != 0 && c->fsuid == 0)
+        c->cap_effective |= c->cap_permitted & CAP_OF_FILES;
+}
+
 /* These two return the old id, whatever happens. */
 int64_t sys_setfsuid(unsigned uid)
 {
@@ -211,6 +229,7 @@ int64_t sys_setfsuid(unsigned uid)
     struct cred *c = is_allowed ? cred_prepare() : NULL;
     if (c) {
         c->fsuid = uid;
+        caps_after_setfsuid(c, was);
         cred_commit(c);
     }
     return was;

@@ -9,7 +9,7 @@
 #include "crypto/random.h"
 #include "heap/heap.h"
 #include "mm/usercopy.h"
-#include "proc/process.h"
+#include "proc/internal.h"
 #include "syscall/sysinfo.h"
 #include "syscall_gen.h"
 #include "time/clock.h"
@@ -112,18 +112,30 @@ int64_t sys_getrandom(uaddr_t buf, uint64_t size, unsigned flags)
     return done || size == 0 ? (int64_t)done : -EFAULT;
 }
 
-/* The log goes to the host; there is no ring buffer to read. */
+/* syslog(2): SYSLOG_ACTION_* */
+enum { LOG_CLOSE, LOG_OPEN, LOG_READ, LOG_READ_ALL, LOG_READ_CLEAR, LOG_CLEAR, LOG_CONSOLE_OFF, LOG_CONSOLE_ON, LOG_CONSOLE_LEVEL,
+       LOG_SIZE_UNREAD, LOG_SIZE_BUFFER };
+
+/* The log goes to the host: for programs it is empty, of size 0, and who waits for a line waits for a signal. */
 int64_t sys_syslog(int type, uaddr_t buf, int size)
 {
-    (void)buf;
-    (void)size;
-    if (!capable(CAP_SYSLOG))
+    if (type != LOG_READ_ALL && type != LOG_SIZE_BUFFER && !capable(CAP_SYSLOG))
         return -EPERM;
     switch (type) {
-    case 0: /* SYSLOG_ACTION_CLOSE */
-    case 1: /* SYSLOG_ACTION_OPEN */
-    case 9: /* SYSLOG_ACTION_SIZE_UNREAD: none */
-    case 10: /* SYSLOG_ACTION_SIZE_BUFFER: of size 0 */
+    case LOG_READ:
+        return !buf || size < 0 ? -EINVAL : size == 0 ? 0 : signal_pause();
+    case LOG_READ_ALL:
+    case LOG_READ_CLEAR:
+        return !buf || size < 0 ? -EINVAL : 0;
+    case LOG_CONSOLE_LEVEL:
+        return size < 1 || size > 8 ? -EINVAL : 0;
+    case LOG_CLOSE:
+    case LOG_OPEN:
+    case LOG_CLEAR:
+    case LOG_CONSOLE_OFF:
+    case LOG_CONSOLE_ON:
+    case LOG_SIZE_UNREAD:
+    case LOG_SIZE_BUFFER:
         return 0;
     default:
         return -EINVAL;

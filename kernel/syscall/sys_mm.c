@@ -42,6 +42,12 @@ static int file_request(struct vm_map_request *req, int fd, struct file **f)
     return err;
 }
 
+/* Enclave pages are never swapped by us, and whether the host pages them is not ours to say: locking brings them in. */
+static uint64_t lock_limit(void)
+{
+    return capable(CAP_IPC_LOCK) ? UINT64_MAX : process_limit(process_current(), RLIMIT_MEMLOCK);
+}
+
 static int flags_to_request(struct vm_map_request *req, unsigned flags)
 {
     unsigned type = flags & MAP_TYPE;
@@ -61,7 +67,10 @@ static int flags_to_request(struct vm_map_request *req, unsigned flags)
     req->is_stack = flags & MAP_GROWSDOWN;
     req->grow_limit = req->is_stack ? process_limit(process_current(), RLIMIT_STACK) : 0;
     req->populate = flags & (MAP_POPULATE | MAP_LOCKED);
-    return 0;
+    req->locked = flags & MAP_LOCKED;
+    req->lock_limit = lock_limit();
+    req->has_lock_limit = req->lock_limit != UINT64_MAX;
+    return req->locked && req->lock_limit == 0 ? -EPERM : 0;
 }
 
 int64_t sys_mmap(uaddr_t addr, uint64_t size, unsigned prot, unsigned flags, int fd, int64_t off)
@@ -147,12 +156,11 @@ int64_t sys_brk(uaddr_t addr)
     return (int64_t)vm_brk(vm_mine(), addr);
 }
 
-/* Enclave pages are never swapped by us, and whether the host pages them is not ours to say: locking brings them in. */
 static int lock_allowed(uint64_t size)
 {
     struct vm_usage usage;
-    uint64_t limit = process_limit(process_current(), RLIMIT_MEMLOCK);
-    if (capable(CAP_IPC_LOCK))
+    uint64_t limit = lock_limit();
+    if (limit == UINT64_MAX)
         return 0;
     if (limit == 0)
         return -EPERM;
@@ -162,7 +170,9 @@ static int lock_allowed(uint64_t size)
 
 int64_t sys_mlock(uaddr_t addr, uint64_t size)
 {
-    int err = lock_allowed(size);
+    uint64_t pages = align_up((addr & PAGE_MASK) + size, PAGE_SIZE);
+    uint64_t already = vm_locked(vm_mine(), align_down(addr, PAGE_SIZE), pages);
+    int err = lock_allowed(pages > already ? pages - already : 0);
     return err ? err : vm_lock(vm_mine(), addr, size, true);
 }
 

@@ -383,7 +383,7 @@ static int setpgid_locked(int32_t pid, int32_t pgid)
 
 int64_t sys_setpgid(int32_t pid, int32_t pgid)
 {
-    if (pgid < 0)
+    if (pgid < 0 || pid < 0)
         return -EINVAL;
     if (pid == 0)
         pid = process_current()->pid;
@@ -482,6 +482,8 @@ static int64_t prctl_ambient(uint64_t what, uint64_t cap, uint64_t arg4, uint64_
     if (what == PR_CAP_AMBIENT_IS_SET)
         return (int64_t)(old->cap_ambient >> cap) & 1;
     uint64_t bit = 1ULL << (cap & 63);
+    if (what == PR_CAP_AMBIENT_RAISE && (old->securebits & SECBIT_NO_CAP_AMBIENT_RAISE))
+        return -EPERM;
     if (what == PR_CAP_AMBIENT_RAISE && !(old->cap_permitted & old->cap_inheritable & bit))
         return -EPERM;
     if (what != PR_CAP_AMBIENT_RAISE && what != PR_CAP_AMBIENT_LOWER &&
@@ -495,6 +497,34 @@ static int64_t prctl_ambient(uint64_t what, uint64_t cap, uint64_t arg4, uint64_
     else
         c->cap_ambient &= what == PR_CAP_AMBIENT_LOWER ? ~bit : 0;
     cred_commit(c);
+    return 0;
+}
+
+/* securebits(7): each bit has one beside it that locks it. */
+static int64_t prctl_securebits(uint64_t bits)
+{
+    struct thread *t = thread_current();
+    uint32_t old = t->cred->securebits | (t->keep_caps ? SECBIT_KEEP_CAPS : 0), locked = (old & SECURE_ALL_LOCKS) >> 1;
+    if (bits & ~(uint64_t)(SECURE_ALL_BITS | SECURE_ALL_LOCKS) || (locked & (old ^ bits)) || (old & SECURE_ALL_LOCKS & ~bits) ||
+        !capable(CAP_SETPCAP))
+        return -EPERM;
+    struct cred *c = cred_prepare();
+    if (!c)
+        return -ENOMEM;
+    c->securebits = (uint32_t)bits & ~SECBIT_KEEP_CAPS;
+    cred_commit(c);
+    t->keep_caps = bits & SECBIT_KEEP_CAPS;
+    return 0;
+}
+
+static int64_t prctl_huge_pages(int option, uint64_t arg2, uint64_t arg3, uint64_t arg4, uint64_t arg5)
+{
+    struct process *p = process_current();
+    if (arg3 || arg4 || arg5 || (option == PR_GET_THP_DISABLE && arg2))
+        return -EINVAL;
+    if (option == PR_GET_THP_DISABLE)
+        return p->no_huge_pages;
+    p->no_huge_pages = arg2 != 0;
     return 0;
 }
 
@@ -516,6 +546,8 @@ static int64_t prctl_set(int option, uint64_t value)
     case PR_SET_KEEPCAPS:
         if (value > 1)
             return -EINVAL;
+        if (t->cred->securebits & SECBIT_KEEP_CAPS_LOCKED)
+            return -EPERM;
         t->keep_caps = value;
         return 0;
     case PR_SET_CHILD_SUBREAPER:
@@ -524,6 +556,12 @@ static int64_t prctl_set(int option, uint64_t value)
     case PR_SET_TIMERSLACK:
         t->timer_slack = (int64_t)value > 0 ? (ns_t)value : 50 * NS_PER_US;
         return 0;
+    case PR_SET_TIMING:
+        return value == PR_TIMING_STATISTICAL ? 0 : -EINVAL;
+    case PR_SET_TSC:
+        return value == PR_TSC_ENABLE ? 0 : -EINVAL; /* it cannot be taken away */
+    case PR_SET_MM:
+        return capable(CAP_SYS_RESOURCE) ? -EINVAL : -EPERM;
     default:
         return -EINVAL;
     }
@@ -538,6 +576,8 @@ static int64_t prctl_get_at(int option, uaddr_t addr)
         return put_user(addr, p->parent_death_signal);
     case PR_GET_CHILD_SUBREAPER:
         return put_user(addr, (int)p->is_subreaper);
+    case PR_GET_TSC:
+        return put_user(addr, (int)PR_TSC_ENABLE);
     case PR_GET_TID_ADDRESS:
         return put_user(addr, thread_current()->clear_child_tid);
     default:
@@ -571,10 +611,20 @@ int64_t sys_prctl(int option, uint64_t arg2, uint64_t arg3, uint64_t arg4, uint6
     case PR_CAP_AMBIENT:
         return prctl_ambient(arg2, arg3, arg4, arg5);
     case PR_GET_SECUREBITS:
-        return thread_current()->keep_caps ? SECBIT_KEEP_CAPS : 0;
-    case PR_GET_SECCOMP: /* mode 0: none */
+        return thread_current()->cred->securebits | (thread_current()->keep_caps ? SECBIT_KEEP_CAPS : 0);
+    case PR_SET_SECUREBITS:
+        return prctl_securebits(arg2);
+    case PR_SET_THP_DISABLE:
     case PR_GET_THP_DISABLE:
+        return prctl_huge_pages(option, arg2, arg3, arg4, arg5);
+    case PR_GET_SECCOMP: /* mode 0: none */
+    case PR_GET_TIMING:  /* statistical */
+    case PR_TASK_PERF_EVENTS_DISABLE: /* there are none */
+    case PR_TASK_PERF_EVENTS_ENABLE:
         return 0;
+    case PR_MCE_KILL_GET:
+        return arg2 || arg3 || arg4 || arg5 ? -EINVAL : PR_MCE_KILL_DEFAULT;
+    case PR_GET_TSC:
     case PR_GET_PDEATHSIG:
     case PR_GET_CHILD_SUBREAPER:
     case PR_GET_TID_ADDRESS:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * System calls on scheduling. There is one scheduling class: SCHED_FIFO and SCHED_RR are kept and
+ * System calls on scheduling. There is one scheduling class: SCHED_FIFO, SCHED_RR and SCHED_DEADLINE are kept and
  * shown to those who may ask for them, and run with the greatest weight (CAVEATS.md); SCHED_BATCH
  * is SCHED_OTHER, SCHED_IDLE the least weight.
  */
@@ -21,6 +21,8 @@
 #define PRIO_PGRP       1
 #define PRIO_USER       2
 #define SLICE           (4 * NS_PER_MS)
+#define SLICE_RR        (100 * NS_PER_MS) /* what Linux says */
+#define RUNTIME_MIN     1024              /* ns */
 
 int64_t sys_sched_yield(void)
 {
@@ -59,6 +61,11 @@ static bool policy_is_rt(int policy)
     return policy == SCHED_FIFO || policy == SCHED_RR;
 }
 
+static bool policy_is_urgent(int policy)
+{
+    return policy_is_rt(policy) || policy == SCHED_DEADLINE;
+}
+
 static int policy_check(int policy, int priority)
 {
     if (policy != SCHED_NORMAL && policy != SCHED_BATCH && policy != SCHED_IDLE &&
@@ -77,11 +84,11 @@ static bool may_be_rt(int priority)
 
 static void policy_apply(struct thread *t, int policy, int priority, bool reset_on_fork)
 {
-    bool was_special = policy_is_rt(t->sched_policy) || t->sched_policy == SCHED_IDLE;
+    bool was_special = policy_is_urgent(t->sched_policy) || t->sched_policy == SCHED_IDLE;
     t->sched_policy = policy;
     t->sched_priority = priority;
     t->sched_reset_on_fork = reset_on_fork;
-    if (policy_is_rt(policy))
+    if (policy_is_urgent(policy))
         t->task.nice = NICE_MIN;
     else if (policy == SCHED_IDLE)
         t->task.nice = NICE_MAX;
@@ -157,24 +164,55 @@ int64_t sys_sched_getparam(int32_t tid, uaddr_t param)
     return put_user(param, priority);
 }
 
+/* 0 for the period: as long as the deadline. */
+static int deadline_check(const struct sched_attr *attr)
+{
+    uint64_t period = attr->sched_period ? attr->sched_period : attr->sched_deadline;
+    if (attr->sched_priority || attr->sched_runtime < RUNTIME_MIN || attr->sched_deadline >> 63 || period >> 63)
+        return -EINVAL;
+    return attr->sched_runtime <= attr->sched_deadline && attr->sched_deadline <= period ? 0 : -EINVAL;
+}
+
+static int deadline_set(int32_t tid, const struct sched_attr *attr)
+{
+    int err = deadline_check(attr);
+    if (err < 0)
+        return err;
+    struct thread *t = thread_of(tid);
+    if (!t)
+        return -ESRCH;
+    err = capable(CAP_SYS_NICE) ? 0 : -EPERM;
+    if (!err) {
+        policy_apply(t, SCHED_DEADLINE, 0, attr->sched_flags & SCHED_FLAG_RESET_ON_FORK);
+        t->sched_deadline.runtime = attr->sched_runtime;
+        t->sched_deadline.deadline = attr->sched_deadline;
+        t->sched_deadline.period = attr->sched_period ? attr->sched_period : attr->sched_deadline;
+    }
+    thread_put(t);
+    return err;
+}
+
 int64_t sys_sched_setattr(int32_t tid, uaddr_t addr, unsigned flags)
 {
     struct sched_attr attr = {0};
     uint32_t size;
-    if (tid < 0 || flags)
+    if (tid < 0 || flags || !addr)
         return -EINVAL;
     int err = copy_from_user(&size, addr, sizeof(size));
     if (err < 0)
         return err;
     if (size == 0)
         size = SCHED_ATTR_SIZE_VER0;
-    if (size < SCHED_ATTR_SIZE_VER0 || size > sizeof(attr))
-        return -E2BIG;
+    if (size < SCHED_ATTR_SIZE_VER0 || size > sizeof(attr)) {
+        size = sizeof(attr); /* so that the caller knows */
+        err = put_user(addr, size);
+        return err ? err : -E2BIG;
+    }
     err = copy_from_user(&attr, addr, size);
     if (err < 0)
         return err;
     if (attr.sched_policy == SCHED_DEADLINE)
-        return -EPERM;
+        return deadline_set(tid, &attr);
     int policy = (int)attr.sched_policy;
     if (attr.sched_flags & SCHED_FLAG_RESET_ON_FORK)
         policy |= SCHED_RESET_ON_FORK;
@@ -186,20 +224,26 @@ int64_t sys_sched_setattr(int32_t tid, uaddr_t addr, unsigned flags)
 
 int64_t sys_sched_getattr(int32_t tid, uaddr_t addr, unsigned size, unsigned flags)
 {
-    if (tid < 0 || flags || size < SCHED_ATTR_SIZE_VER0 || size > PAGE_SIZE)
+    if (tid < 0 || flags || !addr || size < SCHED_ATTR_SIZE_VER0 || size > PAGE_SIZE)
         return -EINVAL;
     struct thread *t = thread_of(tid);
     if (!t)
         return -ESRCH;
     struct sched_attr attr = {
-        .size = SCHED_ATTR_SIZE_VER0,
+        .size = MIN(size, (unsigned)sizeof(attr)),
         .sched_policy = (uint32_t)t->sched_policy,
         .sched_flags = t->sched_reset_on_fork ? SCHED_FLAG_RESET_ON_FORK : 0,
         .sched_nice = t->task.nice,
         .sched_priority = (uint32_t)t->sched_priority,
     };
+    if (t->sched_policy == SCHED_DEADLINE) {
+        attr.sched_nice = 0;
+        attr.sched_runtime = t->sched_deadline.runtime;
+        attr.sched_deadline = t->sched_deadline.deadline;
+        attr.sched_period = t->sched_deadline.period;
+    }
     thread_put(t);
-    return copy_to_user(addr, &attr, SCHED_ATTR_SIZE_VER0);
+    return copy_to_user(addr, &attr, attr.size);
 }
 
 int64_t sys_sched_get_priority_max(int policy)
@@ -226,9 +270,10 @@ int64_t sys_sched_rr_get_interval(int32_t tid, uaddr_t interval)
     struct thread *t = thread_of(tid);
     if (!t)
         return -ESRCH;
-    bool is_fifo = t->sched_policy == SCHED_FIFO;
+    int policy = t->sched_policy;
     thread_put(t);
-    return timespec_write(interval, is_fifo ? 0 : SLICE);
+    bool has_none = policy == SCHED_FIFO || policy == SCHED_DEADLINE;
+    return timespec_write(interval, has_none ? 0 : policy == SCHED_RR ? SLICE_RR : SLICE);
 }
 
 /* ---- affinity
@@ -399,7 +444,8 @@ int64_t sys_ioprio_set(int which, int32_t id, int ioprio)
 {
     struct who who;
     int class = ioprio >> IOPRIO_CLASS_SHIFT;
-    if (class < 0 || class > IOPRIO_CLASS_IDLE)
+    int level = ioprio & ((1 << IOPRIO_CLASS_SHIFT) - 1);
+    if (class < 0 || class > IOPRIO_CLASS_IDLE || (class == 0 && level))
         return -EINVAL;
     if (class == IOPRIO_CLASS_RT && !capable(CAP_SYS_ADMIN))
         return -EPERM;
