@@ -4,7 +4,7 @@
 #include <openssl/hmac.h>
 #include <stdlib.h>
 #include <string.h>
-#include "crypto/aead.h"
+#include "crypto/aead_pieces.h"
 
 struct aead_key {
     EVP_CIPHER_CTX *seal, *open;

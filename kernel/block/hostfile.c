@@ -36,6 +36,11 @@ int hostfile_read(const struct hostfile *f, uint64_t block, void *buf, size_t co
     return 0;
 }
 
+const void *hostfile_at(const struct hostfile *f, uint64_t block)
+{
+    return block < __atomic_load_n(&f->blocks, __ATOMIC_ACQUIRE) ? (const void *)(uintptr_t)(f->addr + (block << PAGE_SHIFT)) : NULL;
+}
+
 int hostfile_write(struct hostfile *f, uint64_t block, const void *buf, size_t count)
 {
     if (!is_inside(f, block, count))
@@ -49,7 +54,7 @@ int hostfile_resize(struct hostfile *f, uint64_t blocks)
         return -ENOSPC;
     int64_t err = hostcall_store_resize(f->id, blocks << PAGE_SHIFT);
     if (err == 0)
-        f->blocks = blocks;
+        __atomic_store_n(&f->blocks, blocks, __ATOMIC_RELEASE);
     return err ? -ENOSPC : 0;
 }
 

@@ -19,6 +19,8 @@ struct hostfile {
 /* name: at most 63 characters of a-z A-Z 0-9 . _ -. Errors of the host's open(2), -EBUSY: another instance has it. */
 nodiscard int hostfile_open(const char *name, uint64_t max_size, bool is_counted, struct hostfile *f);
 nodiscard int hostfile_read(const struct hostfile *f, uint64_t block, void *buf, size_t count);
+/* Where a block lies, in memory that the host changes as it likes: for who reads each byte once (aead_open_pieces). NULL: outside. */
+const void *hostfile_at(const struct hostfile *f, uint64_t block);
 nodiscard int hostfile_write(struct hostfile *f, uint64_t block, const void *buf, size_t count);
 nodiscard int hostfile_resize(struct hostfile *f, uint64_t blocks); /* -ENOSPC */
 nodiscard int hostfile_sync(struct hostfile *f);

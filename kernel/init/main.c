@@ -46,6 +46,7 @@ static void boot_task(void *arg)
 {
     (void)arg;
     struct process_start *start = start_read();
+    readahead_init();
     net_policy_read(config_get());
     tty_init();
     root_mount();

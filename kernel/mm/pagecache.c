@@ -3,6 +3,9 @@
  * Finding a page takes the lock for a few instructions and counts a pin; the copy then runs without any lock, and may
  * fault. Who takes pages out (truncate, moving home) drops them from the table first, waits until nobody has a pin, and
  * frees them then.
+ *
+ * A page that is brought in is in the table before its content is (SLOT_FILLING): others wait for it, so that no page is brought twice,
+ * and what is brought never is older than what was written meanwhile. Who takes such a page out leaves freeing it to who brings it.
  */
 #include "base/log.h"
 #include "base/string.h"
@@ -14,6 +17,7 @@
 
 #define FILL_PAGES 16 /* brought in at once, where the file system says nothing else */
 #define FILL_MAX   64
+#define FILL_SPIN  2000 /* pauses: some 50 us */
 #define HOME_ROOM  (16UL << 20)
 
 static const uint8_t zero_page[PAGE_SIZE] aligned_to(PAGE_SIZE);
@@ -29,6 +33,8 @@ int pagecache_create(const struct pagecache_ops *ops, void *owner, uint64_t size
     ref_init(&pc->ref, 1);
     list_init(&pc->evictable);
     list_init(&pc->areas);
+    waitq_init(&pc->filled);
+    list_init(&pc->window_node);
     if (ops && ops->can_refill)
         pagecache_track(pc);
     *result = pc;
@@ -138,24 +144,47 @@ static void home_empty(struct pagecache *pc, uint64_t idx, void **slot)
         pc->home_sums[idx] = page_sum(*slot);
 }
 
-/* Takes out all pages from idx on into a chain (each page's first word links); those at home are emptied. */
-static void take_out(struct pagecache *pc, uint64_t from, uint64_t to, void **chain)
+/*
+ * Takes out all pages from *idx on into a chain (each page's first word links); those at home are emptied. False: one at *idx, at
+ * home, is on its way, where it can be seen already.
+ */
+static bool take_out(struct pagecache *pc, uint64_t *idx, uint64_t to, void **chain)
 {
-    for (uint64_t idx = from; idx < to && idx / LEAF_PAGES < pc->leaf_count; idx++) {
-        void **slot = pagecache_slot(pc, idx);
+    for (; *idx < to && *idx / LEAF_PAGES < pc->leaf_count; ++*idx) {
+        void **slot = pagecache_slot(pc, *idx);
         void *page = slot ? slot_page(*slot) : NULL;
+        bool is_filling = page && slot_is_filling(*slot);
         if (!page) {
-            idx |= slot ? 0 : LEAF_PAGES - 1;
+            *idx |= slot ? 0 : LEAF_PAGES - 1;
             continue;
         }
+        if (is_filling && is_home_page(page))
+            return false;
         pc->dirty -= slot_is_dirty(*slot);
         if (is_home_page(page)) {
-            home_empty(pc, idx, slot);
+            home_empty(pc, *idx, slot);
             continue;
         }
         slot_clear(pc, slot);
+        if (is_filling)
+            continue;
         *(void **)page = *chain;
         *chain = page;
+    }
+    return true;
+}
+
+/* Under the lock, which it lets go of meanwhile: until some fill ends. Most take less than a sleep would. */
+static void fill_wait(struct pagecache *pc)
+{
+    uint32_t seen = pc->fills_done;
+    spin_unlock(&pc->lock);
+    for (unsigned i = 0; i < FILL_SPIN && __atomic_load_n(&pc->fills_done, __ATOMIC_ACQUIRE) == seen; i++)
+        arch_relax();
+    spin_lock(&pc->lock);
+    while (pc->filling > 0 && pc->fills_done == seen) {
+        int err = waitq_sleep_uninterruptible(&pc->filled, &pc->lock, NS_NEVER);
+        CHECK(err == 0);
     }
 }
 
@@ -219,56 +248,140 @@ static void page_drop(void *page)
         page_free(page, 0);
 }
 
-static int page_insert(struct pagecache *pc, uint64_t idx, void *page)
+static bool has_home(const struct pagecache *pc, uint64_t idx)
 {
-    void *winner = NULL;
+    return pc->home && idx < pc->home_pages;
+}
+
+static int fill_zero(struct pagecache *pc, uint64_t idx)
+{
+    void *page, *winner = NULL;
+    int err = page_new(pc, idx, &page);
+    if (err)
+        return err;
+    memset(page, 0, PAGE_SIZE);
     spin_lock(&pc->lock);
-    int err = insert(pc, idx, page, &winner);
+    if (has_home(pc, idx) == is_home_page(page)) /* else it came home meanwhile: once more */
+        err = insert(pc, idx, page, &winner);
     spin_unlock(&pc->lock);
     if (winner != page)
         page_drop(page);
     return err;
 }
 
-/* A page whose content is that of the medium. */
-static int page_come(struct pagecache *pc, uint64_t idx, void *page)
+/* How many pages from idx on are missing, up to the first that is there. */
+static size_t run_missing(struct pagecache *pc, uint64_t idx, uint64_t end)
 {
-    if (pc->home_sums && idx < pc->home_pages && is_home_page(page))
-        pc->home_sums[idx] = page_sum(page);
-    return page_insert(pc, idx, page);
-}
-
-static int fill_zero(struct pagecache *pc, uint64_t idx)
-{
-    void *page;
-    int err = page_new(pc, idx, &page);
-    if (err)
-        return err;
-    memset(page, 0, PAGE_SIZE);
-    return page_insert(pc, idx, page);
-}
-
-/* Pages from idx on, before `end`, up to the first that is there. */
-static int fill_run(struct pagecache *pc, uint64_t idx, uint64_t end)
-{
-    void *pages[FILL_MAX];
     size_t count = 0;
+    spin_lock(&pc->lock);
+    while (idx + count < end && count < FILL_MAX && !lookup(pc, idx + count))
+        count++;
+    spin_unlock(&pc->lock);
+    return count;
+}
+
+static int run_new(struct pagecache *pc, uint64_t idx, void **pages, size_t *count)
+{
     int err = 0;
-    while (idx + count < end && (count == 0 || !lookup(pc, idx + count)) && err == 0) {
-        err = page_new(pc, idx + count, &pages[count]);
-        count += err == 0;
-    }
-    if (count > 0) {
-        int filled = pc->ops->fill(pc, idx, pages, count);
-        err = filled;
-        for (size_t i = 0; i < count; i++) {
-            if (filled)
-                page_drop(pages[i]);
-            else
-                err = err ? err : page_come(pc, idx + i, pages[i]);
+    for (size_t i = 0; i < *count; i++) {
+        err = page_new(pc, idx + i, &pages[i]);
+        if (err) {
+            *count = i;
+            break;
         }
     }
+    return *count > 0 ? 0 : err;
+}
+
+/*
+ * They are in the table from here on, without their content. *count: up to the first that another brought, or that lies beyond the
+ * end by now.
+ */
+static int run_claim(struct pagecache *pc, uint64_t idx, void *const *pages, size_t *count)
+{
+    size_t n = 0;
+    int err = 0;
+    spin_lock(&pc->lock);
+    for (; n < *count && has_home(pc, idx + n) == is_home_page(pages[n]); n++) {
+        void *winner = NULL, **slot;
+        if ((idx + n) << PAGE_SHIFT >= pc->size)
+            break;
+        err = insert(pc, idx + n, pages[n], &winner);
+        if (winner != pages[n])
+            break;
+        slot = pagecache_slot(pc, idx + n);
+        *slot = (void *)((uintptr_t)*slot | SLOT_FILLING);
+    }
+    pc->filling += n;
+    spin_unlock(&pc->lock);
+    *count = n;
+    return n > 0 ? 0 : err;
+}
+
+/* The content is there, or will not come. A page that was taken out meanwhile is ours to free: NULL stays for the others. */
+static void run_publish(struct pagecache *pc, uint64_t idx, void **pages, size_t count, bool is_good)
+{
+    spin_lock(&pc->lock);
+    for (size_t i = 0; i < count; i++) {
+        void **slot = pagecache_slot(pc, idx + i);
+        if (slot_page(*slot) != pages[i])
+            continue;
+        if (is_good) {
+            *slot = (void *)((uintptr_t)*slot & ~(uintptr_t)SLOT_FILLING);
+            shared_came(pc, pages[i]);
+            pages[i] = NULL;
+        } else {
+            slot_clear(pc, slot);
+        }
+    }
+    pc->filling -= count;
+    __atomic_store_n(&pc->fills_done, pc->fills_done + 1, __ATOMIC_RELEASE);
+    if (waitq_has_waiters(&pc->filled))
+        waitq_wake_all(&pc->filled, 0);
+    spin_unlock(&pc->lock);
+}
+
+static void pages_drop(void *const *pages, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (pages[i])
+            page_drop(pages[i]);
+    }
+}
+
+/* What they were on the medium, for those that a mapping may write to. */
+static void run_sums(struct pagecache *pc, uint64_t idx, void *const *pages, size_t count)
+{
+    for (size_t i = 0; i < count && pc->home_sums; i++) {
+        if (is_home_page(pages[i]) && idx + i < pc->home_pages)
+            pc->home_sums[idx + i] = page_sum(pages[i]);
+    }
+}
+
+int pagecache_fill_run(struct pagecache *pc, uint64_t idx, uint64_t end)
+{
+    void *pages[FILL_MAX];
+    size_t made = run_missing(pc, idx, end), count;
+    int err = made > 0 ? run_new(pc, idx, pages, &made) : 0;
+    if (err || made == 0)
+        return err;
+    count = made;
+    err = run_claim(pc, idx, pages, &count);
+    pages_drop(pages + count, made - count);
+    if (err || count == 0)
+        return err;
+    err = pc->ops->fill(pc, idx, pages, count);
+    if (err == 0)
+        run_sums(pc, idx, pages, count);
+    run_publish(pc, idx, pages, count, err == 0);
+    pages_drop(pages, count);
     return err;
+}
+
+/* Others brought what lies between, or are about to. */
+static bool is_in_window(const struct pagecache *pc, uint64_t idx)
+{
+    return pc->window_mark && idx > pc->ahead_end && idx <= pc->window_end;
 }
 
 /*
@@ -279,12 +392,16 @@ static uint64_t fill_end(struct pagecache *pc, uint64_t idx)
 {
     if (!pc->ops->wants_read_ahead)
         return align_down(idx, FILL_PAGES) + FILL_PAGES;
-    bool is_next = idx == __atomic_load_n(&pc->ahead_end, __ATOMIC_RELAXED);
+    bool is_next = idx == __atomic_load_n(&pc->ahead_end, __ATOMIC_RELAXED) || is_in_window(pc, idx);
     uint32_t window = is_next ? MIN(pc->ahead * 2 + 4, FILL_MAX) : 1;
     pc->ahead = window;
     if (window == FILL_MAX && idx >= 2 * FILL_MAX)
         pagecache_passed(pc, idx - 2 * FILL_MAX, idx - FILL_MAX);
     __atomic_store_n(&pc->ahead_end, idx + window, __ATOMIC_RELAXED);
+    if (window == FILL_MAX)
+        readahead_open(pc, idx + window);
+    else if (!is_next && pc->window_mark)
+        readahead_close(pc);
     return idx + window;
 }
 
@@ -293,8 +410,8 @@ static int fill_cluster(struct pagecache *pc, uint64_t idx)
 {
     uint64_t last = align_up(pc->size, PAGE_SIZE) >> PAGE_SHIFT, end = fill_end(pc, idx);
     end = MIN(end, last);
-    int err = fill_run(pc, idx, end);
-    return err == -EIO && end > idx + 1 ? fill_run(pc, idx, idx + 1) : err;
+    int err = pagecache_fill_run(pc, idx, end);
+    return err == -EIO && end > idx + 1 ? pagecache_fill_run(pc, idx, idx + 1) : err;
 }
 
 static int page_bring(struct pagecache *pc, uint64_t idx)
@@ -306,9 +423,22 @@ static int page_bring(struct pagecache *pc, uint64_t idx)
 bool pagecache_has(struct pagecache *pc, uint64_t idx)
 {
     spin_lock(&pc->lock);
-    bool has = lookup(pc, idx) != NULL;
+    void **slot = pagecache_slot(pc, idx);
+    bool has = slot && slot_page(*slot) && !slot_is_filling(*slot);
     spin_unlock(&pc->lock);
     return has;
+}
+
+/* Somebody brings it. */
+static void page_await(struct pagecache *pc, uint64_t idx)
+{
+    if (readahead_help(pc))
+        return;
+    spin_lock(&pc->lock);
+    void **slot = pagecache_slot(pc, idx);
+    if (slot_is_filling(*slot))
+        fill_wait(pc);
+    spin_unlock(&pc->lock);
 }
 
 int pagecache_pin(struct pagecache *pc, uint64_t idx, bool for_write, void **page)
@@ -317,12 +447,17 @@ int pagecache_pin(struct pagecache *pc, uint64_t idx, bool for_write, void **pag
         spin_lock(&pc->lock);
         void **slot = pagecache_slot(pc, idx);
         *page = slot ? slot_page(*slot) : NULL;
-        int err = *page ? shared_open(pc, *page, for_write) : 0;
-        if (*page && err == 0) {
+        bool is_coming = *page && slot_is_filling(*slot);
+        int err = *page && !is_coming ? shared_open(pc, *page, for_write) : 0;
+        if (*page && !is_coming && err == 0) {
             *slot = slot_used(*slot);
             pc->pins++;
         }
         spin_unlock(&pc->lock);
+        if (is_coming) {
+            page_await(pc, idx);
+            continue;
+        }
         if (*page || err)
             return err;
         if (!for_write && !(pc->ops && pc->ops->fill)) {
@@ -353,6 +488,8 @@ int64_t pagecache_read_iter(struct pagecache *pc, uint64_t off, struct iov_iter 
             break;
         void *page;
         size_t n = MIN(MIN(to->left, size - at), PAGE_SIZE - (at & PAGE_MASK));
+        if (unlikely(pc->window_mark && at >> PAGE_SHIFT == pc->window_mark))
+            readahead_reached(pc, at >> PAGE_SHIFT);
         int err = pagecache_pin(pc, at >> PAGE_SHIFT, false, &page);
         if (err)
             return done ? done : err;
@@ -416,7 +553,10 @@ int64_t pagecache_write(struct pagecache *pc, uint64_t off, const void *buf, siz
 
 static void zero_part(struct pagecache *pc, uint64_t off, uint64_t size)
 {
+    void **slot;
     spin_lock(&pc->lock);
+    while ((slot = pagecache_slot(pc, off >> PAGE_SHIFT)) && slot_is_filling(*slot))
+        fill_wait(pc);
     char *page = lookup(pc, off >> PAGE_SHIFT);
     int err = page ? shared_open(pc, page, true) : 0;
     if (page && err == 0)
@@ -431,7 +571,8 @@ static void drop_pages(struct pagecache *pc, uint64_t from, uint64_t to)
 {
     void *chain = NULL;
     spin_lock(&pc->lock);
-    take_out(pc, from, to, &chain);
+    while (!take_out(pc, &from, to, &chain))
+        fill_wait(pc);
     spin_unlock(&pc->lock);
     shared_close(pc);
     if (chain) {
@@ -528,6 +669,8 @@ int pagecache_make_home(struct pagecache *pc, uint64_t pages)
     }
     pins_wait(pc);
     spin_lock(&pc->lock);
+    while (pc->filling > 0)
+        fill_wait(pc);
     pc->home = home;
     pc->home_pages = room;
     pc->home_sums = sums;

@@ -9,6 +9,7 @@
 #include "base/list.h"
 #include "base/refcount.h"
 #include "base/spinlock.h"
+#include "sync/waitq.h"
 
 struct pagecache;
 struct iov_iter;
@@ -44,6 +45,9 @@ struct pagecache {
     void ***leaves;          /* leaf i holds the pages i * 512 ..; NULL where there are none */
     size_t leaf_count;
     uint64_t present;        /* pages in memory */
+    uint32_t filling;        /* pages whose content is on the way */
+    uint32_t fills_done;     /* changes when some arrived, or will not; atomic */
+    struct waitq filled;     /* for that */
     uint32_t pins;           /* page addresses in use outside the lock: pages taken out are freed when it is 0 */
     uaddr_t home;            /* 0: not mapped shared */
     uint64_t home_pages;
@@ -55,6 +59,10 @@ struct pagecache {
     uint64_t dirty;          /* pages that have to be written, those at home apart */
     uint64_t ahead_end;      /* read-ahead: where the last fill ended, and how long it was */
     uint32_t ahead;
+    uint64_t window, window_end; /* what readahead.c brings next, and how far; under its lock, with the next */
+    struct list window_node;     /* while there is something to bring */
+    uint64_t window_mark;        /* who reads this page moves the window on; 0: none. A hint */
+    uint32_t helpers;            /* who brings pages of it; atomic */
     struct list evictable;   /* all that can be filled again, under a lock of its own */
     uint64_t clock_hand;     /* where the last search for idle pages ended */
     bool is_sealed;          /* the kernel's own, for programs: their code pages are never writable */
@@ -65,6 +73,10 @@ nodiscard int pagecache_create(const struct pagecache_ops *ops, void *owner, uin
                                struct pagecache **pc);
 void pagecache_get(struct pagecache *pc);
 void pagecache_put(struct pagecache *pc);
+
+/* After it nobody uses `owner` but for a caller's own call. */
+void pagecache_quiesce(struct pagecache *pc);
+void readahead_init(void); /* once, when vCPUs can be waited for */
 
 /*
  * The page with this index, filled; its address stays valid until pagecache_unpin. The caller may fault on user

@@ -5,7 +5,8 @@
 
 #define LEAF_PAGES 512
 
-enum { SLOT_DIRTY = 1, SLOT_USED = 2, SLOT_FLAGS = 3 };
+/* FILLING: its content is on the way, nobody but who brings it touches the page. */
+enum { SLOT_DIRTY = 1, SLOT_USED = 2, SLOT_FILLING = 4, SLOT_FLAGS = 7 };
 
 static inline void *slot_page(void *slot)
 {
@@ -15,6 +16,11 @@ static inline void *slot_page(void *slot)
 static inline bool slot_is_dirty(void *slot)
 {
     return (uintptr_t)slot & SLOT_DIRTY;
+}
+
+static inline bool slot_is_filling(void *slot)
+{
+    return (uintptr_t)slot & SLOT_FILLING;
 }
 
 static inline void *slot_used(void *slot)
@@ -39,6 +45,16 @@ static inline bool is_home_page(const void *page)
 {
     return (uaddr_t)page < plat_info.user_end;
 }
+
+/* Missing pages from idx on, before `end`, up to the first that is there or on its way. */
+nodiscard int pagecache_fill_run(struct pagecache *pc, uint64_t idx, uint64_t end);
+
+/* readahead.c: a file is read in order, and pages from idx on will be wanted. */
+void readahead_open(struct pagecache *pc, uint64_t idx);
+void readahead_close(struct pagecache *pc); /* it is not, after all */
+void readahead_reached(struct pagecache *pc, uint64_t idx); /* a reader came to the window's mark */
+/* Brings some of what will be wanted, while somebody else brings what is wanted now. False: there is nothing left to do. */
+bool readahead_help(struct pagecache *pc);
 
 /* Tells whether a page changed since; not a matter of trust. */
 uint64_t page_sum(const void *page);

@@ -34,7 +34,7 @@ static unsigned allowed_at(const struct pagecache *pc, uaddr_t at)
     return least(pc) | prot | (prot & VM_WRITE ? VM_READ : 0); /* nothing is writable and not readable */
 }
 
-/* Under pc->lock. A page that is not in the table yet is being filled. */
+/* Under pc->lock. A page that is not in the table, or not filled, is the kernel's own. */
 static int settle(struct pagecache *pc, uaddr_t start, uaddr_t end)
 {
     struct page_batch b;
@@ -42,7 +42,7 @@ static int settle(struct pagecache *pc, uaddr_t start, uaddr_t end)
     protect_begin(&b);
     for (uaddr_t at = committed_next(start, end); at < end && err == 0; at = committed_next(at + PAGE_SIZE, end)) {
         void **slot = pagecache_slot(pc, (at - pc->home) >> PAGE_SHIFT);
-        if (slot && slot_page(*slot) == (void *)at)
+        if (slot && slot_page(*slot) == (void *)at && !slot_is_filling(*slot))
             err = protect_add(&b, at, at + PAGE_SIZE, allowed_at(pc, at));
     }
     int flushed = batch_flush(&b);

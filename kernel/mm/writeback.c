@@ -77,7 +77,7 @@ static int home_look(struct pagecache *pc)
         spin_lock(&pc->lock);
         void **slot = pagecache_slot(pc, idx);
         void *page = slot ? slot_page(*slot) : NULL;
-        bool is_clean_home = page && is_home_page(page) && !slot_is_dirty(*slot);
+        bool is_clean_home = page && is_home_page(page) && !slot_is_dirty(*slot) && !slot_is_filling(*slot);
         pc->pins += is_clean_home;
         spin_unlock(&pc->lock);
         if (!is_clean_home) {
@@ -219,7 +219,7 @@ static void slot_clear(struct pagecache *pc, void **slot, void **chain)
 
 static bool is_evictable(void *slot)
 {
-    return slot_page(slot) && !slot_is_dirty(slot) && !is_home_page(slot_page(slot));
+    return slot_page(slot) && !slot_is_dirty(slot) && !slot_is_filling(slot) && !is_home_page(slot_page(slot));
 }
 
 /* One slot under the hand: a page that was not used since it last came by goes into the chain. */

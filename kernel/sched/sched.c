@@ -326,6 +326,31 @@ void task_wake(struct task *task)
     spin_unlock(&task->lock);
 }
 
+/* Nothing runs there, and nothing waits. A hint. */
+static struct vcpu *vcpu_idle(const struct task *task)
+{
+    for (unsigned i = 0; i < vcpu_count; i++) {
+        struct vcpu *vcpu = vcpus[i];
+        if (vcpu && vcpu != arch_vcpu() && __atomic_load_n(&vcpu->current, __ATOMIC_RELAXED) == &vcpu->idle &&
+            __atomic_load_n(&vcpu->queue_count, __ATOMIC_RELAXED) == 0 && may_run_on(task, vcpu))
+            return vcpu;
+    }
+    return NULL;
+}
+
+void task_wake_on_idle(struct task *task)
+{
+    struct vcpu *vcpu = vcpu_idle(task);
+    if (!vcpu)
+        return;
+    spin_lock(&task->lock);
+    if (task->state == TASK_SLEEPING) {
+        task->state = TASK_RUNNABLE;
+        enqueue_elsewhere(vcpu, task);
+    }
+    spin_unlock(&task->lock);
+}
+
 void task_interrupt(struct task *task)
 {
     bool is_elsewhere = false;
@@ -482,6 +507,15 @@ void sched_init_vcpu(struct vcpu *vcpu, unsigned id)
 void sched_stats(struct sched_stats *out)
 {
     *out = stats;
+}
+
+bool sched_has_queued(void)
+{
+    for (unsigned i = 0; i < vcpu_count; i++) {
+        if (vcpus[i] && __atomic_load_n(&vcpus[i]->queue_count, __ATOMIC_RELAXED) > 0)
+            return true;
+    }
+    return false;
 }
 
 unsigned sched_runnable_count(void)

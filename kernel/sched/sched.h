@@ -116,6 +116,8 @@ void task_sleep_begin(bool is_interruptible);
 void task_sleep(void);
 void task_sleep_cancel(void);
 void task_wake(struct task *task);
+/* On a vCPU that has nothing to do, if there is one besides the caller's; else it sleeps on. */
+void task_wake_on_idle(struct task *task);
 /* Ends an interruptible sleep, now or the next; a running task is brought to its user_return soon. */
 void task_interrupt(struct task *task);
 /* Between system calls: lets others run if any wait. */
@@ -144,3 +146,4 @@ struct sched_stats {
 };
 void sched_stats(struct sched_stats *stats);
 unsigned sched_runnable_count(void);
+bool sched_has_queued(void); /* a task waits for a vCPU */

@@ -48,6 +48,8 @@ void inode_put(struct inode *inode)
 {
     if (!inode || !ref_put(&inode->ref))
         return;
+    if (inode->pages)
+        pagecache_quiesce(inode->pages);
     if (inode->ops->evict)
         inode->ops->evict(inode);
     if (inode->pages)

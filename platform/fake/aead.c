@@ -3,7 +3,7 @@
  * crypto/aead.h for tests where the enclave's library cannot be: not AES, but it round-trips, and notices each changed bit. A
  * ChaCha20 stream, and a tag of SHA-256 over key, nonce and everything.
  */
-#include "crypto/aead.h"
+#include "crypto/aead_pieces.h"
 #include <stdlib.h>
 #include <string.h>
 #include "crypto/random.h"

@@ -43,4 +43,4 @@ check-kill9: all
 crash: $(STORE_BIN)/crash_test
 	$(STORE_BIN)/crash_test $(STATES) $(SEED)
 
--include $(STORE_SAN_OBJ:.o=.d) $(STORE_FAST_OBJ:.o=.d)
+-include $(STORE_SAN_OBJ:.o=.d) $(STORE_FAST_OBJ:.o=.d) $(wildcard $(STORE_BIN)/*/tests/crash/*_test.d)

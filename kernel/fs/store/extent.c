@@ -2,6 +2,7 @@
 /* The data of files: extents in the tree, blocks outside. A block is never overwritten: it gets a new place and nonce. */
 #include "fs/store/internal.h"
 
+#define PIECES   16u /* fetched at once */
 #define SOON_MAX 16u /* blocks: more than that takes its time anyway */
 
 struct extent { /* a stored one with its place, copied out of the tree */
@@ -26,10 +27,16 @@ void extent_nonce(const struct store_extent *e, uint32_t idx, uint8_t nonce[STOR
 
 /* ---- finding -------------------------------------------------------------------------------------------------------- */
 
+static bool is_extent(const struct path *path)
+{
+    const struct store_extent *e = path_value(path);
+    return path_size(path) >= sizeof(*e) && e->count > 0 && e->count <= STORE_EXTENT_MAX && path_size(path) == extent_size(e->count);
+}
+
 static int extent_copy(const struct path *path, struct extent *x)
 {
     const struct store_extent *e = path_value(path);
-    if (path_size(path) < sizeof(*e) || e->count == 0 || e->count > STORE_EXTENT_MAX || path_size(path) != extent_size(e->count))
+    if (!is_extent(path))
         return -EIO;
     x->first = path_key(path).lo;
     memcpy(&x->e, e, sizeof(*e));
@@ -98,49 +105,125 @@ int extent_verify(struct store *st, const struct store_extent *e, void *buf)
     return err;
 }
 
-/* Blocks from `first` on that one extent has: how many, or -errno. */
-static int64_t run_read(struct store *st, const struct extent *x, uint64_t ino, uint64_t first, void *const *blocks, size_t count)
+/* Where one block of an extent lies. */
+static void place_of(const struct store_extent *e, uint32_t idx, struct store_place *place)
 {
-    uint32_t from = (uint32_t)(first - x->first);
-    size_t n = MIN(count, (size_t)(x->e.count - from));
-    for (size_t i = 0; i < n; i++) {
-        int err = extent_block_read(st, &x->e, from + (uint32_t)i, x->tags[from + i], blocks[i]);
-        if (err) {
-            log_error("store: block %llu of inode %llu is not what was written there", (unsigned long long)(first + i),
-                      (unsigned long long)ino);
-            return err;
-        }
-    }
+    place->addr = e->addr + idx;
+    extent_nonce(e, idx, place->nonce);
+    memcpy(place->tag, store_extent_tags(e)[idx], STORE_TAG);
+}
+
+/* Blocks from `first` on that the extent has which a path points to: how many, or -errno. */
+static int64_t run_map(const struct path *path, uint64_t first, struct store_place *places, size_t count)
+{
+    const struct store_extent *e = path_value(path);
+    if (!is_extent(path))
+        return -EIO;
+    uint64_t from = first - path_key(path).lo;
+    size_t n = from < e->count ? MIN(count, (size_t)(e->count - from)) : 0;
+    for (size_t i = 0; i < n; i++)
+        place_of(e, (uint32_t)(from + i), &places[i]);
     return (int64_t)n;
 }
 
-static int64_t hole_read(struct store *st, uint64_t ino, uint64_t first, void *const *blocks, size_t count)
+static int64_t hole_map(struct store *st, uint64_t ino, uint64_t first, struct store_place *places, size_t count)
 {
     uint64_t next;
     int err = extent_after(st, ino, first, &next);
     if (err && err != -ENOENT)
         return err;
     size_t n = err == 0 ? MIN(count, next - first) : count;
-    for (size_t i = 0; i < n; i++)
-        memset(blocks[i], 0, STORE_BLOCK);
+    memset(places, 0, n * sizeof(*places));
     return (int64_t)n;
+}
+
+int store_map(struct store *st, uint64_t ino, uint64_t first, struct store_place *places, size_t count)
+{
+    struct path path;
+    btree_shrink(st);
+    while (count > 0) {
+        const struct key key = key_of(ino, STORE_EXTENT, first);
+        int err = btree_floor(st, key, &path);
+        if (err && err != -ENOENT)
+            return err;
+        int64_t n = err == 0 && path_key(&path).hi == key.hi ? run_map(&path, first, places, count) : 0;
+        if (n == 0)
+            n = hole_map(st, ino, first, places, count);
+        if (n < 0)
+            return (int)n;
+        first += (uint64_t)n;
+        places += n;
+        count -= (size_t)n;
+    }
+    return 0;
+}
+
+/* Blocks that lie in memory one after the other in the list: how many were there, and opened. */
+static size_t mapped_fetch(const struct store *st, const struct store_place *places, void *const *blocks, size_t count, size_t *tried)
+{
+    struct aead_piece pieces[PIECES];
+    size_t n = 0;
+    for (; n < MIN(count, PIECES) && st->dev->ops->at && places[n].addr; n++) {
+        struct aead_piece *p = &pieces[n];
+        p->in = st->dev->ops->at(st->dev, places[n].addr);
+        p->out = blocks[n];
+        if (!p->in)
+            break;
+        memcpy(p->nonce, places[n].nonce, sizeof(p->nonce));
+        memcpy(p->tag, places[n].tag, sizeof(p->tag));
+    }
+    *tried = n;
+    return n > 0 ? aead_open_pieces(st->block_key, pieces, n, STORE_BLOCK) : 0;
+}
+
+static bool block_fetch(const struct store *st, const struct store_place *place, void *block)
+{
+    if (place->addr == 0) {
+        memset(block, 0, STORE_BLOCK);
+        return true;
+    }
+    return st->dev->ops->read(st->dev, place->addr, block, 1) == 0 &&
+           aead_open(st->block_key, place->nonce, NULL, 0, block, block, STORE_BLOCK, place->tag) == 0;
+}
+
+size_t store_fetch(const struct store *st, const struct store_place *places, void *const *blocks, size_t count)
+{
+    size_t done = 0, tried;
+    while (done < count) {
+        size_t n = mapped_fetch(st, places + done, blocks + done, count - done, &tried);
+        done += n;
+        if (n < tried)
+            break;
+        if (tried > 0)
+            continue;
+        if (!block_fetch(st, &places[done], blocks[done]))
+            break;
+        done++;
+    }
+    return done;
+}
+
+void store_damage_log(uint64_t ino, uint64_t block)
+{
+    log_error("store: block %llu of inode %llu is not what was written there", (unsigned long long)block, (unsigned long long)ino);
 }
 
 int store_read(struct store *st, uint64_t ino, uint64_t first, void *const *blocks, size_t count)
 {
-    struct extent x;
-    btree_shrink(st);
+    struct store_place places[PIECES];
     while (count > 0) {
-        int err = extent_before(st, ino, first, &x);
-        if (err && err != -ENOENT)
+        size_t n = MIN(count, PIECES);
+        int err = store_map(st, ino, first, places, n);
+        if (err)
             return err;
-        bool has_data = err == 0 && first < x.first + x.e.count;
-        int64_t n = has_data ? run_read(st, &x, ino, first, blocks, count) : hole_read(st, ino, first, blocks, count);
-        if (n < 0)
-            return (int)n;
-        first += (uint64_t)n;
+        size_t done = store_fetch(st, places, blocks, n);
+        if (done < n) {
+            store_damage_log(ino, first + done);
+            return -EIO;
+        }
+        first += n;
         blocks += n;
-        count -= (size_t)n;
+        count -= n;
     }
     return 0;
 }

@@ -24,6 +24,11 @@ static int dev_read(struct store_dev *dev, uint64_t block, void *buf, size_t cou
     return hostfile_read(file_of(dev), block, buf, count);
 }
 
+static const void *dev_at(struct store_dev *dev, uint64_t block)
+{
+    return hostfile_at(file_of(dev), block);
+}
+
 static int dev_write(struct store_dev *dev, uint64_t block, const void *buf, size_t count)
 {
     return hostfile_write(file_of(dev), block, buf, count);
@@ -46,9 +51,10 @@ static int dev_count(struct store_dev *dev, uint64_t epoch)
     return hostfile_count(file_of(dev), epoch);
 }
 
-static const struct store_dev_ops dev_ops = {.read = dev_read, .write = dev_write, .sync = dev_sync, .resize = dev_resize};
+static const struct store_dev_ops dev_ops = {
+    .read = dev_read, .at = dev_at, .write = dev_write, .sync = dev_sync, .resize = dev_resize};
 static const struct store_dev_ops dev_ops_counting = {
-    .read = dev_read, .write = dev_write, .sync = dev_sync, .resize = dev_resize, .count = dev_count};
+    .read = dev_read, .at = dev_at, .write = dev_write, .sync = dev_sync, .resize = dev_resize, .count = dev_count};
 
 /* ---- the key --------------------------------------------------------------------------------------------------------------- */
 

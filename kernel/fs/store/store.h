@@ -20,6 +20,8 @@ struct store_dev {
 struct store_dev_ops {
     /* Copies once: the buffer cannot change afterwards. */
     int (*read)(struct store_dev *dev, uint64_t block, void *buf, size_t count);
+    /* Where a block lies in memory that others change: for who reads each byte once. NULL: nowhere. May be missing. */
+    const void *(*at)(struct store_dev *dev, uint64_t block);
     int (*write)(struct store_dev *dev, uint64_t block, const void *buf, size_t count);
     int (*sync)(struct store_dev *dev); /* all written blocks are durable */
     int (*resize)(struct store_dev *dev, uint64_t blocks);
@@ -95,7 +97,20 @@ nodiscard int64_t store_readlink(struct store *st, uint64_t ino, char *buf, size
 
 /* ---- data: whole blocks ---- */
 
-/* Holes are zero. -EIO: a block does not verify; the others of the call are unusable too. */
+/* Where a block of a file lies, and what it must be. */
+struct packed_struct store_place { /* packed: places are compared */
+    uint64_t addr; /* 0: a hole */
+    uint8_t nonce[STORE_NONCE], tag[STORE_TAG];
+};
+/* The places of `count` blocks from `first` on. */
+nodiscard int store_map(struct store *st, uint64_t ino, uint64_t first, struct store_place *places, size_t count);
+/*
+ * Reads them: any number of callers at a time, also while others change the store. How many verified, up to the first that did
+ * not. That one may have been given up meanwhile: it is damaged if store_map says the same again.
+ */
+nodiscard size_t store_fetch(const struct store *st, const struct store_place *places, void *const *blocks, size_t count);
+void store_damage_log(uint64_t ino, uint64_t block);
+/* Both. Holes are zero. -EIO: a block does not verify; the others of the call are unusable too. */
 nodiscard int store_read(struct store *st, uint64_t ino, uint64_t first, void *const *blocks, size_t count);
 /* Into fresh blocks, of which `reserved` were reserved before. The inode's blocks are kept, its size and times are not. */
 nodiscard int store_write(struct store *st, uint64_t ino, uint64_t first, const void *const *blocks, size_t count,

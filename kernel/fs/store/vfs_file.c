@@ -11,14 +11,44 @@
 #include <linux/stat.h>
 
 #define POOL_BLOCKS 128
+#define FILL_BLOCKS 32u /* asked for at a time */
 
 /* ---- pages ------------------------------------------------------------------------------------------------------------- */
 
+static int places_get(struct inode *inode, uint64_t idx, struct store_place *places, size_t count)
+{
+    int err = store_map(store_begin(inode), inode->ino, idx, places, count);
+    store_end(inode);
+    return err;
+}
+
+/*
+ * Decrypted without the core's lock: only where the blocks lie is asked under it. The file may lose them meanwhile (truncate, a
+ * hole), and others may be written there; then they lie elsewhere, or nowhere, when asked again.
+ */
+static int part_fill(struct inode *inode, uint64_t idx, void *const *pages, size_t count)
+{
+    struct store_place places[FILL_BLOCKS], again[FILL_BLOCKS];
+    int err = places_get(inode, idx, places, count);
+    while (err == 0) {
+        size_t done = store_fetch(store_fs_of(inode->sb)->st, places, pages, count);
+        if (done == count)
+            return 0;
+        err = places_get(inode, idx, again, count);
+        if (err == 0 && memcmp(places, again, count * sizeof(*places)) == 0) {
+            store_damage_log(inode->ino, idx + done);
+            err = -EIO;
+        }
+        memcpy(places, again, count * sizeof(*places));
+    }
+    return err;
+}
+
 static int pages_fill(struct pagecache *pc, uint64_t idx, void *const *pages, size_t count)
 {
-    struct inode *inode = pc->owner;
-    int err = store_read(store_begin(inode), inode->ino, idx, pages, count);
-    store_end(inode);
+    int err = 0;
+    for (size_t done = 0; done < count && err == 0; done += FILL_BLOCKS)
+        err = part_fill(pc->owner, idx + done, pages + done, MIN(count - done, FILL_BLOCKS));
     return err;
 }
 
