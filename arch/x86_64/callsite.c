@@ -33,6 +33,22 @@ static int jump_write(uint8_t *code, uaddr_t at, uaddr_t target)
     return 0;
 }
 
+/* The [rip + x] of a moved instruction means what it did. */
+static int disp_mend(const struct callsite *site, uaddr_t text_at, uint8_t *tramp, uaddr_t tramp_at)
+{
+    int32_t disp;
+    unsigned off = site->disp_off ? arch_callsite_trampoline_off(site, site->disp_off) : 0;
+    if (off == 0)
+        return 0;
+    memcpy(&disp, tramp + off, sizeof(disp));
+    int64_t mended = disp + (int64_t)(text_at + site->disp_off - (tramp_at + off));
+    if (mended < INT32_MIN || mended > INT32_MAX)
+        return -ERANGE;
+    disp = (int32_t)mended;
+    memcpy(tramp + off, &disp, sizeof(disp));
+    return 0;
+}
+
 int arch_callsite_patch(const struct callsite *site, const uint8_t *text, uaddr_t text_at, uint8_t *tramp,
                         uaddr_t tramp_at, uint8_t *patched)
 {
@@ -45,7 +61,8 @@ int arch_callsite_patch(const struct callsite *site, const uint8_t *text, uaddr_
     size += CALLSITE_ENTRY_SIZE;
     memcpy(tramp + size, text + before + 2, after);
     size += after;
-    if (jump_write(tramp + size, tramp_at + size, text_at + site->window_size) || jump_write(patched, text_at, tramp_at))
+    if (disp_mend(site, text_at, tramp, tramp_at) || jump_write(tramp + size, tramp_at + size, text_at + site->window_size) ||
+        jump_write(patched, text_at, tramp_at))
         return -ERANGE;
     memset(patched + 5, 0xcc, (size_t)site->window_size - 5);
     return 0;

@@ -19,9 +19,10 @@
 
 struct window {
     uint32_t start, end; /* in the range */
+    uint32_t disp_off;   /* from start: of the displacement of the one [rip + x] that may be in it; 0: none */
 };
 
-/* Means the same anywhere, and goes on to what follows it. endbr64 is where something jumps to that
+/* Means the same anywhere, if [rip + x] is mended, and goes on to what follows it. endbr64 is where something jumps to that
  * we may not see. */
 static bool is_movable(const ZydisDecodedInstruction *insn)
 {
@@ -49,7 +50,7 @@ static bool is_movable(const ZydisDecodedInstruction *insn)
     case ZYDIS_MNEMONIC_XABORT:
         return false;
     default:
-        return !(insn->attributes & ZYDIS_ATTRIB_IS_RELATIVE) && !code_is_rip_relative(insn);
+        return code_is_rip_relative(insn) || !(insn->attributes & ZYDIS_ATTRIB_IS_RELATIVE);
     }
 }
 
@@ -98,6 +99,22 @@ static bool is_sound(const struct code_range *r, const struct window *w, uint32_
     return true;
 }
 
+/* There is at most one [rip + x] in it. */
+static bool disp_find(const struct elf_code *code, const struct code_range *r, struct window *w)
+{
+    ZydisDecodedInstruction insn;
+    for (uint32_t off = w->start; off < w->end; off += insn.length) {
+        if (!code_decode(code, r, off, &insn))
+            return false;
+        if (code_is_rip_relative(&insn)) {
+            if (w->disp_off)
+                return false;
+            w->disp_off = off - w->start + insn.raw.disp.offset;
+        }
+    }
+    return true;
+}
+
 /* The fewest instructions, those before the call rather than those after it; inside one unit of the
  * file. */
 static bool window_find(const struct elf_code *code, const struct code_range *r, uint32_t at,
@@ -108,8 +125,8 @@ static bool window_find(const struct elf_code *code, const struct code_range *r,
         start = at;
         for (unsigned b = 0; b <= BEFORE_MAX && start >= 0;
              b++, start = before_of(code, r, (uint32_t)start)) {
-            *w = (struct window){(uint32_t)start, (uint32_t)end};
-            if (is_sound(r, w, floor, unit))
+            *w = (struct window){(uint32_t)start, (uint32_t)end, 0};
+            if (is_sound(r, w, floor, unit) && disp_find(code, r, w))
                 return true;
         }
     }
@@ -128,7 +145,7 @@ static bool site_add(struct site_list *list, const struct code_range *r, const s
         list->room = room;
     }
     list->sites[list->count++] = (struct callsite){
-        r->file_off + w->start, (uint8_t)(w->end - w->start), (uint8_t)(at - w->start), (uint16_t)kind};
+        r->file_off + w->start, (uint8_t)(w->end - w->start), (uint8_t)(at - w->start), (uint8_t)kind, (uint8_t)w->disp_off};
     return true;
 }
 

@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include "base/home.h"
 
-#define CACHE_MAGIC 0x32435343u /* "CSC2": changes with elf_sites.c and elf_code.c */
+#define CACHE_MAGIC 0x33435343u /* "CSC3": changes with elf_sites.c and elf_code.c */
 
 struct cache_head {
     uint32_t magic, count, unpatchable, reserved;

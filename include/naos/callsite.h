@@ -6,7 +6,7 @@
  * mounts and renames make of it.
  *
  * A window is a run of whole instructions around that one, at least 5 bytes, that no branch of the program
- * enters but at its start, and whose other instructions mean the same at any address. The kernel puts a jump over its
+ * enters but at its start, and whose other instructions mean the same at any address, but for one that may have an operand [rip + x]. The kernel puts a jump over its
  * start, and its instructions into a trampoline.
  */
 #pragma once
@@ -14,7 +14,7 @@
 
 #define CALLSITE_FILE    "/.naos/callsites"
 #define CALLSITE_MAGIC   0x53434e31u /* "1NCS" */
-#define CALLSITE_VERSION 3
+#define CALLSITE_VERSION 4
 #define CALLSITE_WINDOW_MAX 24
 
 enum callsite_kind { CALLSITE_SYSCALL, CALLSITE_CPUID, CALLSITE_KINDS };
@@ -23,7 +23,8 @@ struct callsite {
     uint32_t window_off;   /* file offset of the window */
     uint8_t window_size;   /* 5..CALLSITE_WINDOW_MAX */
     uint8_t insn_off;      /* of the 2-byte instruction, from the window's start */
-    uint16_t kind;         /* enum callsite_kind */
+    uint8_t kind;          /* enum callsite_kind */
+    uint8_t disp_off;      /* where in the window the 4-byte x of one [rip + x] is, in another instruction; 0: there is none */
 };
 
 struct callsite_table {

@@ -3,8 +3,10 @@
  * What the host has mapped in the user range: a byte a page, in tables of a unit each, made at first use. All changes go
  * through here, gathered into as few host calls as can be. Neighbours in one call are merged.
  *
- * A page that nobody needs any more is not given back at once: it becomes stale, without access, for giving back and
- * getting again costs twenty times what clearing does. Stale pages are counted as used; when memory is short they go.
+ * A page that nobody needs any more is not given back at once: it becomes stale, for giving back and getting again costs
+ * twenty times what clearing does. Stale pages are counted as used; when memory is short they go. What a running program lets
+ * go of has no access any more; what a program leaves that ended keeps its protection, since the next run of it most
+ * often wants the same, but none stays accessible in an area that is mapped over it (stale_forbid).
  * Those marked as kept still have the content of a text that may be mapped again (park.c).
  * Live pages of a range change only under the lock of the space that has it; stale ones by compare-and-swap, since
  * reclaiming takes them from anybody.
@@ -177,7 +179,7 @@ static int release_apply(const struct plat_range *ranges, size_t count)
 /* ---- committing ----------------------------------------------------------------------------------------------- */
 
 /* A stale page is the caller's now; false: it was reclaimed. */
-static bool stale_take(uint8_t *e, unsigned prot)
+static bool stale_take(uint8_t *e, unsigned prot, unsigned *old_prot)
 {
     uint8_t was = __atomic_load_n(e, __ATOMIC_ACQUIRE);
     while (was & PAGE_BUSY) {
@@ -188,6 +190,7 @@ static bool stale_take(uint8_t *e, unsigned prot)
         !__atomic_compare_exchange_n(e, &was, (uint8_t)(PAGE_COMMITTED | PAGE_UNCLEAN | prot), false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
         return false;
     __atomic_fetch_sub(&stale_bytes, PAGE_SIZE, __ATOMIC_RELAXED);
+    *old_prot = was & PAGE_PROT;
     return true;
 }
 
@@ -195,6 +198,7 @@ struct commit {
     struct page_batch fresh, reused;
     unsigned prot;
     bool wants_zero, only_stale;
+    bool has_reused;
 };
 
 static int commit_page(struct commit *c, uaddr_t at)
@@ -203,9 +207,11 @@ static int commit_page(struct commit *c, uaddr_t at)
     uint8_t *e = err ? NULL : entry_of(at >> PAGE_SHIFT);
     if (!e || is_live(*e))
         return err;
-    unsigned prot = c->wants_zero ? c->prot | HOST_RW : c->prot;
-    if ((*e & PAGE_STALE) && stale_take(e, prot))
-        return batch_add(&c->reused, at, prot);
+    unsigned prot = c->wants_zero ? c->prot | HOST_RW : c->prot, old_prot;
+    if ((*e & PAGE_STALE) && stale_take(e, prot, &old_prot)) {
+        c->has_reused = true;
+        return prot == old_prot ? 0 : batch_add(&c->reused, at, prot);
+    }
     if (c->only_stale)
         return 0;
     err = memory_charge(PAGE_SIZE);
@@ -249,7 +255,7 @@ static int commit_all(uaddr_t start, uaddr_t end, unsigned prot, bool wants_zero
         err = commit_page(&c, at);
     int fresh = batch_flush(&c.fresh), reused = batch_flush(&c.reused);
     err = err ? err : fresh ? fresh : reused;
-    if (c.reused.bytes == 0)
+    if (!c.has_reused)
         return err;
     if (reused) {
         unclean_give_back(start, end);
@@ -332,7 +338,8 @@ void stale_mark(uaddr_t start, uaddr_t end, bool is_kept)
     const uint8_t stale = PAGE_COMMITTED | PAGE_STALE | (is_kept ? PAGE_KEPT : 0);
     uint64_t bytes = 0;
     for (uaddr_t at = committed_next(start, end); at < end; at = committed_next(at + PAGE_SIZE, end)) {
-        __atomic_store_n(entry_of(at >> PAGE_SHIFT), stale, __ATOMIC_RELEASE);
+        uint8_t *e = entry_of(at >> PAGE_SHIFT);
+        __atomic_store_n(e, (uint8_t)(stale | (*e & PAGE_PROT)), __ATOMIC_RELEASE);
         bytes += PAGE_SIZE;
     }
     __atomic_fetch_add(&stale_bytes, bytes, __ATOMIC_RELAXED);
@@ -361,7 +368,7 @@ void retire_range_kept(uaddr_t start, uaddr_t end)
 static bool is_kept(uaddr_t at)
 {
     const uint8_t *e = entry_of(at >> PAGE_SHIFT);
-    return e && __atomic_load_n(e, __ATOMIC_ACQUIRE) == (PAGE_COMMITTED | PAGE_STALE | PAGE_KEPT);
+    return e && (__atomic_load_n(e, __ATOMIC_ACQUIRE) & ~PAGE_PROT) == (PAGE_COMMITTED | PAGE_STALE | PAGE_KEPT);
 }
 
 bool revive_range(uaddr_t start, uaddr_t end, unsigned prot, bool wants_all)
@@ -374,11 +381,12 @@ bool revive_range(uaddr_t start, uaddr_t end, unsigned prot, bool wants_all)
         return false;
     protect_begin(&b);
     for (uaddr_t at = start; at < end; at += PAGE_SIZE) {
-        if (!is_kept(at) || !stale_take(entry_of(at >> PAGE_SHIFT), PLAT_PROT_NONE)) {
+        unsigned old_prot;
+        if (!is_kept(at) || !stale_take(entry_of(at >> PAGE_SHIFT), PLAT_PROT_NONE, &old_prot)) {
             is_all = false;
             continue;
         }
-        *entry_of(at >> PAGE_SHIFT) = PAGE_COMMITTED;
+        *entry_of(at >> PAGE_SHIFT) = (uint8_t)(PAGE_COMMITTED | old_prot);
     }
     bool is_done = protect_add(&b, start, end, prot) == 0 && batch_flush(&b) == 0;
     if (is_done && (is_all || !wants_all))
@@ -395,10 +403,68 @@ static bool stale_lock(uint8_t *e)
            __atomic_compare_exchange_n(e, &was, (uint8_t)(was | PAGE_BUSY), false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
+/* The next stale page in [at, end) that the host lets programs touch, or end. */
+static uaddr_t stale_open_next(uaddr_t at, uaddr_t end)
+{
+    for (; at < end; at += PAGE_SIZE) {
+        const uint8_t *e = entry_of(at >> PAGE_SHIFT);
+        if (!e)
+            at |= UNIT_SIZE - PAGE_SIZE;
+        else if (at % EIGHT == 0 && !(*(const uint64_t *)e & EACH(PAGE_STALE)))
+            at += EIGHT - PAGE_SIZE;
+        else if ((*e & PAGE_STALE) && (*e & PAGE_PROT))
+            return at;
+    }
+    return end;
+}
+
+uaddr_t stale_open_run(uaddr_t *at, uaddr_t end)
+{
+    uaddr_t stop = *at = stale_open_next(*at, end);
+    while (stop < end && stale_open_next(stop, stop + PAGE_SIZE) == stop)
+        stop += PAGE_SIZE;
+    return stop;
+}
+
+static int forbid_apply(const struct plat_range *ranges, size_t count)
+{
+    int err = plat_mem_protect(ranges, count);
+    for (size_t i = 0; i < count; i++) {
+        for (uint64_t off = 0; off < ranges[i].size; off += PAGE_SIZE) {
+            uint8_t *e = entry_of((ranges[i].addr + off) >> PAGE_SHIFT);
+            __atomic_store_n(e, (uint8_t)(*e & ~(PAGE_BUSY | PAGE_PROT)), __ATOMIC_RELEASE);
+        }
+    }
+    return err;
+}
+
+int stale_forbid(uaddr_t start, uaddr_t end)
+{
+    struct page_batch b = {.apply = forbid_apply};
+    int err = 0;
+    for (uaddr_t at = stale_open_next(start, end); at < end && err == 0; at = stale_open_next(at + PAGE_SIZE, end)) {
+        if (stale_lock(entry_of(at >> PAGE_SHIFT)))
+            err = batch_add(&b, at, PLAT_PROT_NONE);
+    }
+    int flushed = batch_flush(&b);
+    return err ? err : flushed;
+}
+
+/* Pages that were locked are nobody's only when the host has them. */
+static int release_stale_apply(const struct plat_range *ranges, size_t count)
+{
+    plat_mem_release(ranges, count);
+    for (size_t i = 0; i < count; i++) {
+        for (uint64_t off = 0; off < ranges[i].size; off += PAGE_SIZE)
+            __atomic_store_n(entry_of((ranges[i].addr + off) >> PAGE_SHIFT), 0, __ATOMIC_RELEASE);
+    }
+    return 0;
+}
+
 /* Stale pages of [start, end) go back to the host, whoever left them. */
 void release_stale(uaddr_t start, uaddr_t end)
 {
-    struct page_batch b = {.apply = release_apply};
+    struct page_batch b = {.apply = release_stale_apply};
     int err = 0;
     for (uaddr_t at = start; at < end; at += PAGE_SIZE) {
         uint8_t *e = entry_of(at >> PAGE_SHIFT);
@@ -409,11 +475,6 @@ void release_stale(uaddr_t start, uaddr_t end)
     }
     err |= batch_flush(&b);
     CHECK(err == 0);
-    for (uaddr_t at = start; at < end && b.bytes; at += PAGE_SIZE) {
-        uint8_t *e = entry_of(at >> PAGE_SHIFT);
-        if (e && (*e & PAGE_BUSY))
-            __atomic_store_n(e, 0, __ATOMIC_RELEASE);
-    }
     memory_uncharge(b.bytes);
     __atomic_fetch_sub(&stale_bytes, b.bytes, __ATOMIC_RELAXED);
 }

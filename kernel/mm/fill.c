@@ -77,8 +77,18 @@ static int private_fill(struct vmspace *vm, const struct area *a, uaddr_t start,
 
 /* ---- shared areas ---------------------------------------------------------------------------------------------------- */
 
+/* All of it lets what the area wants. */
+static bool is_ready(const struct area *a, uaddr_t start, uaddr_t end)
+{
+    while (start < end && page_is_committed(start >> PAGE_SHIFT) && (page_prot(start >> PAGE_SHIFT) & a->prot) == a->prot)
+        start += PAGE_SIZE;
+    return start == end;
+}
+
 static int shared_fill(struct area *a, uaddr_t start, uaddr_t end, uaddr_t need)
 {
+    if (a->pages->is_sealed && is_ready(a, start, end))
+        return 0; /* the vDSO, in each program but the first */
     for (uaddr_t at = start; at < end; at += PAGE_SIZE) {
         uint64_t idx = (a->offset + (at - a->start)) >> PAGE_SHIFT;
         int err = idx << PAGE_SHIFT >= a->pages->size ? -EIO : pagecache_home_page(a->pages, idx);

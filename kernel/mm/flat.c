@@ -272,10 +272,44 @@ static void area_populate(struct vmspace *vm, struct area *a)
     }
 }
 
-/* Pages that lie there ready save the faults that would ask for them. */
-static int content_reuse(struct vmspace *vm, const struct area *a)
+/* What the last run of the program wrote is filled anew: it will be touched again. What does not work out faults in. */
+static void content_refill(struct vmspace *vm, struct area *a)
 {
-    return content_commit_stale(vm, a->start, MIN(a->end, a->start + REUSE_MAX), a->prot);
+    uaddr_t at = a->start, limit = MIN(a->end, a->start + REUSE_MAX), end;
+    while ((end = stale_open_run(&at, limit)) > at) {
+        if (area_fill(vm, a, at, end, at))
+            return;
+        at = end;
+    }
+}
+
+static int anon_reuse(struct vmspace *vm, const struct area *a)
+{
+    uint64_t size = MIN(a->end - a->start, REUSE_MAX);
+    uaddr_t start = a->is_stack ? a->end - size : a->start; /* used from there on */
+    return content_commit_stale(vm, start, start + size, a->prot);
+}
+
+/*
+ * Pages that lie there ready save the faults that would ask for them. After it, no page can be touched in the area but those
+ * that it has.
+ */
+static int content_reuse(struct vmspace *vm, struct area *a, bool is_span)
+{
+    int err = 0;
+    if (is_span)
+        return 0;
+    if (a->pages)
+        ghost_revive(vm, a);
+    if ((a->prot & VM_EXEC) && a->owner && !a->trampolines)
+        err = area_trampolines(vm, a);
+    if (err == 0 && !a->is_shared && (a->prot & VM_WRITE)) {
+        if (a->pages)
+            content_refill(vm, a);
+        else
+            err = anon_reuse(vm, a);
+    }
+    return err ? err : stale_forbid(a->start, a->end);
 }
 
 static bool is_data(const struct area *a)
@@ -331,12 +365,8 @@ static int map_locked(struct vmspace *vm, const struct vm_map_request *req, uint
         err = area_insert(vm, &shape, &a);
     if (shape.owner)
         shape.owner->ops->put(shape.owner);
-    if (err == 0 && a->pages)
-        ghost_revive(vm, a);
-    if (err == 0 && (a->prot & VM_EXEC) && a->owner && !a->trampolines)
-        err = area_trampolines(vm, a);
-    if (err == 0 && !a->pages && (a->prot & VM_WRITE) && !a->is_stack)
-        err = content_reuse(vm, a);
+    if (err == 0)
+        err = content_reuse(vm, a, req->is_span);
     if (err == 0 && req->populate)
         err = area_fill(vm, a, a->start, MIN(a->end, a->start + FAULT_MAX), a->start) == -ENOMEM ? -ENOMEM : 0;
     if (err == 0 && a->is_locked)
@@ -477,6 +507,8 @@ static int grow_in_place(struct vmspace *vm, struct area *a, uint64_t more)
     if (err)
         return err;
     err = a->is_shared ? 0 : content_claim(vm, a->end, a->end + more);
+    if (err == 0)
+        err = stale_forbid(a->end, a->end + more);
     if (err)
         return err;
     a->end += more;
@@ -759,7 +791,7 @@ static struct area *stack_grow(struct vmspace *vm, uaddr_t addr)
     struct area *below = area_prev(a);
     if (below && below->end > start)
         return NULL;
-    if (content_claim(vm, start, a->start))
+    if (content_claim(vm, start, a->start) || stale_forbid(start, a->start))
         return NULL;
     vm->size += a->start - start;
     a->start = start;

@@ -142,10 +142,13 @@ nodiscard int protect_range(uaddr_t start, uaddr_t end, unsigned prot); /* those
 void retire_range(uaddr_t start, uaddr_t end);  /* content is gone, access too; the pages are kept for reuse if there is room */
 void retire_range_kept(uaddr_t start, uaddr_t end);
 bool stale_has_room(uint64_t bytes);
-/* Pages that have no access already become stale; is_kept: their content may be wanted again by revive_range. */
+/* Pages become stale, with the access that they have; is_kept: their content may be wanted again by revive_range. */
 void stale_mark(uaddr_t start, uaddr_t end, bool is_kept);
 /* Stale pages that were kept, and not used since, are there again. wants_all: all of the range, or none: false. */
 nodiscard bool revive_range(uaddr_t start, uaddr_t end, unsigned prot, bool wants_all);
+/* Stale pages that can be touched, as a program left them: where the next run of them in [*at, end) begins, and ends. */
+uaddr_t stale_open_run(uaddr_t *at, uaddr_t end);
+nodiscard int stale_forbid(uaddr_t start, uaddr_t end); /* they cannot any more */
 void release_range(uaddr_t start, uaddr_t end); /* back to the host */
 void release_stale(uaddr_t start, uaddr_t end); /* those that were retired */
 

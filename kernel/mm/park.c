@@ -2,10 +2,11 @@
 /*
  * Spaces of programs that ended, kept for the next run of the same program: without page tables the same file at the same
  * address is all that can be shared, and programs run again and again. A parked space holds its units; its pages are
- * stale, and those of unchanged read-only file areas (text, patched, with its trampolines) keep their content. `ghosts`
+ * stale, with the protection that they had, and those of unchanged read-only file areas (text, patched, with its trampolines) keep their content. `ghosts`
  * tells what they hold. A new area that agrees with a ghost gets the pages back instead of faulting them in; addresses
  * come out as last time, for they are chosen in the same way from the same units. Only files that never change take part.
  */
+#include "base/log.h"
 #include "heap/heap.h"
 #include "mm/internal.h"
 #include "naos/callsite.h"
@@ -121,20 +122,13 @@ static bool is_kept(const struct vmspace *vm, const struct area *a)
     return false;
 }
 
-/* All in one host call. False: there is no room for stale pages, or no way. */
+/* Without a host call: they stay as they are for the next run. False: there is no room for stale pages. */
 static bool pages_retire(struct vmspace *vm)
 {
-    struct page_batch b;
     uint64_t bytes = 0;
-    int err = 0;
-    protect_begin(&b);
     for (struct area *a = area_at_or_after(vm, 0); a; a = area_next(a))
         bytes += a->is_shared ? 0 : committed_bytes(a->start, a->end);
     if (!stale_has_room(bytes))
-        return false;
-    for (struct area *a = area_at_or_after(vm, 0); a && err == 0; a = area_next(a))
-        err = a->is_shared ? 0 : protect_add(&b, a->start, a->end, PLAT_PROT_NONE);
-    if (err || batch_flush(&b))
         return false;
     for (struct area *a = area_at_or_after(vm, 0); a; a = area_next(a)) {
         if (!a->is_shared)
@@ -143,8 +137,15 @@ static bool pages_retire(struct vmspace *vm)
     return true;
 }
 
+/* Nobody's now: what was the program's is out of reach before others may get the units. */
 static void parked_free(struct vmspace *vm)
 {
+    for (unsigned i = 0; i < vm->unit_count; i++) {
+        uaddr_t start = (uaddr_t)vm->units[i].start << UNIT_SHIFT;
+        int err = stale_forbid(start, start + ((uint64_t)vm->units[i].count << UNIT_SHIFT));
+        if (err)
+            log_warn("the host did not change the protection of memory");
+    }
     unit_release_all(vm);
     ghosts_drop(vm);
     pagecache_put(vm->program);

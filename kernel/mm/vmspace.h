@@ -44,6 +44,7 @@ struct vm_map_request {
     bool has_lock_limit; /* if the new area will be locked: */
     uint64_t lock_limit; /* bytes that may be locked together: -EAGAIN beyond */
     bool is_low;     /* MAP_32BIT */
+    bool is_span;    /* other areas are mapped over all that programs will touch of it, before they run */
     uint64_t grow_limit;
     struct pagecache *pages; /* the file or shared object; NULL: anonymous. vm_map takes its own reference */
     uint64_t offset;         /* into pages, page aligned */

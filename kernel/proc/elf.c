@@ -262,7 +262,7 @@ static uaddr_t headers_address(const struct elf *elf, uaddr_t bias)
 static int span_reserve(const struct elf *elf, struct vmspace *vm, uaddr_t bias)
 {
     struct span span = segments_span(elf);
-    struct vm_map_request req = {.addr = bias + span.start, .size = span.end - span.start, .is_fixed = true};
+    struct vm_map_request req = {.addr = bias + span.start, .size = span.end - span.start, .is_fixed = true, .is_span = true};
     uaddr_t at;
     return vm_map(vm, &req, &at);
 }

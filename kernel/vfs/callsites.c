@@ -5,14 +5,20 @@
 #include "heap/heap.h"
 #include "naos/callsite.h"
 
+static bool is_site_sound(const struct callsite *s)
+{
+    bool is_inside = s->window_size >= 5 && s->window_size <= CALLSITE_WINDOW_MAX && s->insn_off <= s->window_size - 2;
+    bool is_disp_apart = s->disp_off + 4 <= s->insn_off || (s->disp_off >= s->insn_off + 2 && s->disp_off + 4 <= s->window_size);
+    return is_inside && s->kind < CALLSITE_KINDS && (s->disp_off == 0 || is_disp_apart);
+}
+
 /* By address, and no byte in two windows: who looks for one, and who patches, relies on it. */
 static bool is_table_sound(const struct callsite_table *t)
 {
     uint64_t end = 0;
     for (uint32_t k = 0; k < t->count; k++) {
         const struct callsite *s = &t->sites[k];
-        if (s->window_size < 5 || s->window_size > CALLSITE_WINDOW_MAX || s->insn_off > s->window_size - 2 || s->kind >= CALLSITE_KINDS ||
-            s->window_off < end)
+        if (!is_site_sound(s) || s->window_off < end)
             return false;
         end = (uint64_t)s->window_off + s->window_size;
     }

@@ -35,6 +35,7 @@ static size_t elf_make(uint8_t *file, const uint8_t *code, size_t size, size_t a
 #define SYSCALL     0x0f, 0x05
 #define CPUID       0x0f, 0xa2
 #define RET         0xc3
+#define DISP(insn, disp) ((insn) | (unsigned)(disp) << 8) /* where the instruction is, and an x of [rip + x] */
 #define MOV_RBX_RAX 0x48, 0x89, 0xc3
 
 static const struct {
@@ -43,7 +44,7 @@ static const struct {
     size_t size;
     size_t at;                                 /* of the code in the segment */
     unsigned sites, left;                      /* expected: patched, left to traps */
-    unsigned window, window_size, syscall_off; /* of the first site; window counts from the code */
+    unsigned window, window_size, insn_off; /* of the first site; window counts from the code */
 } cases[] = {
     {"before", CODE(RET, MOV_EAX(39), SYSCALL, RET), 0, 1, 0, 1, 7, 5},
     {"sigreturn", CODE(RET, MOV_EAX(15), SYSCALL, RET), 0, 0, 1, 0, 0, 0},
@@ -56,9 +57,13 @@ static const struct {
     {"target-alone", CODE(0xeb, 5, MOV_EAX(39), SYSCALL, RET), 0, 0, 1, 0, 0, 0},
     /* je behind the syscall: what comes after cannot move */
     {"target-after", CODE(0x74, 3, 0x90, SYSCALL, MOV_RBX_RAX, RET), 0, 0, 1, 0, 0, 0},
-    /* lea rdi, [rip + 0x100] means another thing elsewhere */
-    {"rip-relative", CODE(RET, 0x48, 0x8d, 0x3d, 0, 1, 0, 0, SYSCALL, MOV_RBX_RAX, RET), 0, 1, 0, 8,
-     5, 0},
+    /* lea rdi, [rip + 0x100] means another thing elsewhere: one of them is mended */
+    {"rip-relative", CODE(RET, 0x48, 0x8d, 0x3d, 0, 1, 0, 0, SYSCALL, MOV_RBX_RAX, RET), 0, 1, 0, 1,
+     9, DISP(7, 3)},
+    {"rip-relative-after", CODE(RET, SYSCALL, 0x48, 0x89, 0x05, 0, 1, 0, 0, RET), 0, 1, 0, 1, 9, DISP(0, 5)},
+    {"rip-relative-immediate", CODE(RET, CPUID, 0xc7, 0x05, 0, 1, 0, 0, 7, 0, 0, 0, RET), 0, 1, 0, 1, 12, DISP(0, 4)},
+    /* an address before that, which can be reached only over a second one */
+    {"rip-relative-jump", CODE(RET, 0xff, 0x25, 0, 1, 0, 0, SYSCALL, RET), 0, 0, 1, 0, 0, 0},
     {"call", CODE(0xe8, 0, 1, 0, 0, SYSCALL, RET), 0, 0, 1, 0, 0, 0},
     {"endbr", CODE(RET, 0xf3, 0x0f, 0x1e, 0xfa, SYSCALL, RET), 0, 0, 1, 0, 0, 0},
     /* two calls that share what is between them: the first takes it */
@@ -101,7 +106,7 @@ static void case_run(size_t i, uint8_t *file)
     snprintf(name, sizeof(name), "sites-%s", cases[i].name);
     if (is_ok && list.count > 0)
         is_ok = s->window_off == CODE_OFF + cases[i].at + cases[i].window &&
-                s->window_size == cases[i].window_size && s->insn_off == cases[i].syscall_off;
+                s->window_size == cases[i].window_size && DISP(s->insn_off, s->disp_off) == cases[i].insn_off;
     test_result(is_ok, name, "%u sites, %u left; the first at %d, %u bytes, call at %u", list.count,
                 list.unpatchable, list.count ? (int)(s->window_off - CODE_OFF - cases[i].at) : -1,
                 list.count ? s->window_size : 0, list.count ? s->insn_off : 0);
@@ -116,7 +121,7 @@ static bool list_is_sound(const struct site_list *list, const struct bytes *file
         if (s->window_off < end || s->window_size < 5 || s->window_size > CALLSITE_WINDOW_MAX ||
             s->insn_off > s->window_size - 2 ||
             (uint64_t)s->window_off + s->window_size > file->size ||
-            s->kind >= CALLSITE_KINDS ||
+            s->kind >= CALLSITE_KINDS || (s->disp_off && s->disp_off + 4 > s->window_size) ||
             memcmp(file->data + s->window_off + s->insn_off, s->kind == CALLSITE_CPUID ? "\x0f\xa2" : "\x0f\x05", 2) != 0 ||
             s->window_off >> 16 != (s->window_off + s->window_size - 1u) >> 16)
             return false;
