@@ -55,7 +55,7 @@ int64_t splice_to_pipe(struct file *from, uint64_t *pos, struct file *pipe, uint
     struct pipe *p = pipe->data;
     struct change c = {0};
     int64_t done = 0, n = 1;
-    if (!from->ops->read)
+    if (!from->ops->read || file_type(from) == S_IFDIR)
         return -EINVAL;
     pipe_own(p);
     int err = pipe_wait_room(p, nonblock, &c.has_slept);

@@ -39,8 +39,8 @@ struct inet_socket *inet_socket_create(unsigned family, unsigned type, unsigned 
 int inet_create(unsigned family, unsigned type, unsigned protocol, struct socket **s)
 {
     unsigned natural = type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
-    if (type == SOCK_RAW)
-        return -EPERM; /* no raw packets, whoever asks: CAVEATS */
+    if (type == SOCK_RAW) /* no raw packets, whoever asks: CAVEATS */
+        return protocol == 0 ? -EPROTONOSUPPORT : -EPERM;
     if (type != SOCK_STREAM && type != SOCK_DGRAM)
         return -ESOCKTNOSUPPORT;
     if (protocol != 0 && protocol != natural)

@@ -162,6 +162,11 @@ static int get_info(struct inet_socket *i, void *value, uint32_t *size)
     return option_put(value, size, &info, sizeof(info));
 }
 
+static bool has_level(const struct inet_socket *i, int level)
+{
+    return level == SOL_IP || (level == SOL_TCP && inet_is_tcp(i)) || (level == SOL_IPV6 && i->s.family == AF_INET6);
+}
+
 static int get_other(struct inet_socket *i, int level, int name, void *value, uint32_t *size)
 {
     if (level == SOL_TCP && inet_is_tcp(i) && name == TCP_INFO)
@@ -172,7 +177,7 @@ static int get_other(struct inet_socket *i, int level, int name, void *value, ui
         return option_put(value, size, "cubic\0\0\0\0\0\0\0\0\0\0", 16);
     if ((level == SOL_IP && name == IP_MTU) || (level == SOL_IPV6 && name == IPV6_MTU))
         return i->remote.port ? option_put_int(value, size, 65536) : -ENOTCONN;
-    return -ENOPROTOOPT;
+    return has_level(i, level) ? -ENOPROTOOPT : -EOPNOTSUPP;
 }
 
 static int get_base(struct inet_socket *i, int name, void *value, uint32_t *size)

@@ -122,13 +122,23 @@ static int autobind(struct unix_socket *u)
 
 /* ---- paths ---------------------------------------------------------------------------------------------------------- */
 
+/* A second bind(2): what is wrong with the path is said first. */
+static int bound_again(const char *path)
+{
+    struct path there;
+    int err = path_walk(NULL, path, 0, &there);
+    if (err == 0)
+        path_put(&there);
+    return err == 0 ? -EADDRINUSE : err == -ENOENT ? -EINVAL : err;
+}
+
 static int path_bind(struct unix_socket *u, const struct sock_addr *addr)
 {
     struct inode *inode;
     struct unix_name *name = name_create(addr);
     if (!name)
         return -ENOMEM;
-    int err = u->name ? -EINVAL : vfs_mknod(NULL, path_of(addr), S_IFSOCK | 0777, 0, &inode);
+    int err = u->name ? bound_again(path_of(addr)) : vfs_mknod(NULL, path_of(addr), S_IFSOCK | 0777, 0, &inode);
     if (err) {
         unix_name_put(name);
         return err == -EEXIST ? -EADDRINUSE : err;

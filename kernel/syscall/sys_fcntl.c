@@ -222,6 +222,15 @@ int64_t sys_fcntl(int fd, unsigned cmd, uint64_t arg)
 
 /* ---- ioctl -------------------------------------------------------------------------------------------------------------------------- */
 
+/* F_SETOWN and F_GETOWN as sockets have them too. */
+static int64_t ioctl_owner(struct file *f, unsigned cmd, uaddr_t arg)
+{
+    int owner = (int)owner_get(f);
+    if (cmd == FIOGETOWN || cmd == SIOCGPGRP)
+        return put_user(arg, owner);
+    return copy_from_user(&owner, arg, sizeof(owner)) ? -EFAULT : owner_set(f, owner);
+}
+
 static int64_t ioctl_generic(struct file *f, int fd, unsigned cmd, uint64_t arg)
 {
     int value = 0;
@@ -241,6 +250,13 @@ static int64_t ioctl_generic(struct file *f, int fd, unsigned cmd, uint64_t arg)
             value = (int)MIN(f->inode->size - MIN(f->pos, f->inode->size), (uint64_t)INT32_MAX);
             return put_user(arg, value);
         }
+        break;
+    case FIOSETOWN:
+    case SIOCSPGRP:
+    case FIOGETOWN:
+    case SIOCGPGRP:
+        if (file_type(f) == S_IFSOCK)
+            return ioctl_owner(f, cmd, arg);
         break;
     default:
         break;

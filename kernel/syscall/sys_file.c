@@ -308,7 +308,7 @@ int64_t sys_openat2(int dir, uaddr_t name, uaddr_t how, uint64_t size)
     if (err)
         return err;
     bool needs_mode = h.flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY));
-    uint64_t known = RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH | RESOLVE_IN_ROOT;
+    uint64_t known = RESOLVE_CACHED | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH | RESOLVE_IN_ROOT;
     if (h.flags >> 32 || (open_flags((unsigned)h.flags) & ~(unsigned)O_LARGEFILE) != ((unsigned)h.flags & ~(unsigned)O_LARGEFILE) ||
         h.resolve & ~known || h.mode & ~07777ULL || (h.mode && !needs_mode) ||
         (h.resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)) == (RESOLVE_BENEATH | RESOLVE_IN_ROOT))
@@ -674,13 +674,23 @@ static int64_t file_to_file(struct file *from, uaddr_t from_off, struct file *to
         n = -EBADF;
     if (n)
         return n;
-    if (ranges_overlap(from, from_pos, to, to_pos, MIN(size, IO_MAX)))
-        return -EINVAL;
     n = copy_through(from, &from_pos, to, &to_pos, MIN(size, IO_MAX));
     int err = offset_end(from, from_off, from_pos);
     if (err == 0)
         err = offset_end(to, to_off, to_pos);
     return err && n > 0 ? err : n == -EINTR ? -ERESTARTSYS : n;
+}
+
+static int sendfile_check(const struct file *from, const struct file *to, uaddr_t off, uint64_t size)
+{
+    const unsigned type = file_type(from);
+    if (!(from->mode & FMODE_READ) || !(to->mode & FMODE_WRITE))
+        return -EBADF;
+    if ((int64_t)size < 0 || (to->flags & O_APPEND))
+        return -EINVAL;
+    if (type == S_IFCHR || (type == S_IFREG && from->mode & FMODE_SEEK))
+        return off && !(from->mode & FMODE_SEEK) ? -ESPIPE : 0;
+    return off && type != S_IFDIR ? -ESPIPE : -EINVAL;
 }
 
 int64_t sys_sendfile(int to_fd, int from_fd, uaddr_t off, uint64_t size)
@@ -691,7 +701,9 @@ int64_t sys_sendfile(int to_fd, int from_fd, uaddr_t off, uint64_t size)
         return n;
     n = fd_get_io(to_fd, &to);
     if (n == 0) {
-        n = !(from->mode & FMODE_SEEK) || (to->flags & O_APPEND) ? -EINVAL : file_to_file(from, off, to, 0, size);
+        n = sendfile_check(from, to, off, size);
+        if (n == 0)
+            n = file_to_file(from, off, to, 0, size);
         file_put(to);
     }
     file_put(from);
@@ -711,8 +723,17 @@ static int copy_range_check(const struct file *from, const struct file *to, unsi
     return to->flags & O_APPEND ? -EBADF : 0;
 }
 
-/* Neither range may wrap around: -EOVERFLOW. */
-static int copy_range_bounds(struct file *from, uaddr_t from_off, struct file *to, uaddr_t to_off, uint64_t size)
+/* What the copy itself adds to the source is not copied. */
+static uint64_t copy_range_size(struct file *from, uint64_t from_pos, uint64_t size)
+{
+    if (from->inode->ops->refresh)
+        from->inode->ops->refresh(from->inode);
+    uint64_t there = from->inode->size;
+    return from_pos < there ? MIN(size, there - from_pos) : 0;
+}
+
+/* Neither range may wrap around (-EOVERFLOW), nor may they overlap in one file. */
+static int copy_range_bounds(struct file *from, uaddr_t from_off, struct file *to, uaddr_t to_off, uint64_t *size)
 {
     uint64_t from_pos, to_pos, end;
     int err = offset_begin(from, from_off, &from_pos);
@@ -720,19 +741,10 @@ static int copy_range_bounds(struct file *from, uaddr_t from_off, struct file *t
         err = offset_begin(to, to_off, &to_pos);
     if (err)
         return err;
-    return __builtin_add_overflow(from_pos, size, &end) || __builtin_add_overflow(to_pos, size, &end) ? -EOVERFLOW : 0;
-}
-
-/* What the copy itself adds to the source is not copied. */
-static uint64_t copy_range_size(struct file *from, uaddr_t from_off, uint64_t size)
-{
-    uint64_t pos;
-    if (from->inode->ops->refresh)
-        from->inode->ops->refresh(from->inode);
-    uint64_t there = from->inode->size;
-    if (offset_begin(from, from_off, &pos))
-        return size; /* file_to_file says what is wrong */
-    return pos < there ? MIN(size, there - pos) : 0;
+    if (__builtin_add_overflow(from_pos, *size, &end) || __builtin_add_overflow(to_pos, *size, &end))
+        return -EOVERFLOW;
+    *size = MIN(copy_range_size(from, from_pos, *size), IO_MAX);
+    return ranges_overlap(from, from_pos, to, to_pos, *size) ? -EINVAL : 0;
 }
 
 int64_t sys_copy_file_range(int from_fd, uaddr_t from_off, int to_fd, uaddr_t to_off, uint64_t size, unsigned flags)
@@ -745,9 +757,9 @@ int64_t sys_copy_file_range(int from_fd, uaddr_t from_off, int to_fd, uaddr_t to
     if (n == 0) {
         n = copy_range_check(from, to, flags);
         if (n == 0)
-            n = copy_range_bounds(from, from_off, to, to_off, size);
+            n = copy_range_bounds(from, from_off, to, to_off, &size);
         if (n == 0)
-            n = file_to_file(from, from_off, to, to_off, copy_range_size(from, from_off, size));
+            n = file_to_file(from, from_off, to, to_off, size);
         file_put(to);
     }
     file_put(from);

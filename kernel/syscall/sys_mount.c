@@ -17,10 +17,6 @@
 
 #define TYPE_SIZE   32
 #define SOURCE_SIZE 64
-#define MNT_DETACH_FLAG      2
-#define MNT_FORCE_FLAG       1
-#define MNT_EXPIRE_FLAG      4
-#define UMOUNT_NOFOLLOW_FLAG 8
 
 const struct procfs_ops procfs_ops = {
     .uts_get = uts_get,
@@ -223,6 +219,8 @@ static int mount_new(const struct path *at, uaddr_t source, uaddr_t type, uint64
 {
     char name[TYPE_SIZE], from[SOURCE_SIZE];
     struct superblock *sb;
+    if (!type)
+        return -EINVAL;
     char *options = heap_alloc(PAGE_SIZE);
     if (!options)
         return -ENOMEM;
@@ -240,8 +238,11 @@ static int mount_new(const struct path *at, uaddr_t source, uaddr_t type, uint64
 }
 
 /* One tree of mounts for all: making it private or a slave changes nothing, sharing it with others cannot be had. */
-static int propagation_set(uint64_t flags)
+static int propagation_set(const struct path *at, uint64_t flags)
 {
+    const uint64_t kind = flags & (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE);
+    if ((kind & (kind - 1)) || flags & ~(kind | MS_REC | MS_SILENT) || !mount_is_root(at))
+        return -EINVAL;
     return flags & MS_SHARED ? -EINVAL : 0;
 }
 
@@ -252,7 +253,7 @@ static int mount_on(const struct path *at, uaddr_t source, uaddr_t type, uint64_
     if (flags & MS_BIND)
         return from_elsewhere(at, source, flags);
     if (flags & (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE))
-        return propagation_set(flags);
+        return propagation_set(at, flags);
     if (flags & MS_MOVE)
         return from_elsewhere(at, source, flags);
     return mount_new(at, source, type, flags, data);
@@ -276,11 +277,13 @@ int64_t sys_mount(uaddr_t source, uaddr_t target, uaddr_t type, uint64_t flags, 
 int64_t sys_umount2(uaddr_t target, int flags)
 {
     struct path at;
-    if (flags & ~(MNT_FORCE_FLAG | MNT_DETACH_FLAG | MNT_EXPIRE_FLAG | UMOUNT_NOFOLLOW_FLAG) || flags & MNT_EXPIRE_FLAG)
+    if (flags & ~(MOUNT_FORCE | MOUNT_DETACH | MOUNT_EXPIRE | MOUNT_NOFOLLOW))
         return -EINVAL;
     if (!capable(CAP_SYS_ADMIN))
         return -EPERM;
-    int err = at_walk(AT_FDCWD, target, flags & UMOUNT_NOFOLLOW_FLAG ? 0 : WALK_FOLLOW, &at);
+    if ((flags & MOUNT_EXPIRE) && flags & (MOUNT_FORCE | MOUNT_DETACH))
+        return -EINVAL;
+    int err = at_walk(AT_FDCWD, target, flags & MOUNT_NOFOLLOW ? 0 : WALK_FOLLOW, &at);
     if (err)
         return err;
     err = mount_remove(&at, (unsigned)flags);

@@ -206,6 +206,8 @@ static int64_t access_path(struct path *p, void *arg)
     bool is_kept = S_ISREG(inode->mode) || S_ISDIR(inode->mode) || S_ISLNK(inode->mode); /* not a device or its like */
     if ((want & 2) && is_kept && (mount_flags(p->mount) & MOUNT_READ_ONLY))
         return -EROFS;
+    if ((want & 1) && S_ISREG(inode->mode) && (mount_flags(p->mount) & MOUNT_NOEXEC))
+        return -EACCES;
     return want ? vfs_access(inode, want) : 0;
 }
 
@@ -241,6 +243,7 @@ int64_t sys_access(uaddr_t name, int mode)
 struct out_buffer {
     uaddr_t buf;
     int64_t size;
+    bool is_unnamed; /* the path was "" */
 };
 
 static int64_t readlink_path(struct path *p, void *arg)
@@ -248,7 +251,7 @@ static int64_t readlink_path(struct path *p, void *arg)
     const struct out_buffer *out = arg;
     struct inode *inode = path_inode(p);
     if (!inode->ops->readlink || !S_ISLNK(inode->mode))
-        return -EINVAL;
+        return out->is_unnamed ? -ENOENT : -EINVAL;
     char *text = heap_alloc(PATH_MAX);
     if (!text)
         return -ENOMEM;
@@ -265,10 +268,10 @@ static int64_t readlink_path(struct path *p, void *arg)
 
 int64_t sys_readlinkat(int dir, uaddr_t name, uaddr_t buf, int64_t size)
 {
-    struct out_buffer out = {buf, size};
+    const struct out_buffer out = {buf, size, is_empty_name(name)};
     if (size <= 0)
         return -EINVAL;
-    return on_path(dir, name, is_empty_name(name) ? WALK_EMPTY : 0, readlink_path, &out);
+    return on_path(dir, name, out.is_unnamed ? WALK_EMPTY : 0, readlink_path, (void *)(uintptr_t)&out);
 }
 
 int64_t sys_readlink(uaddr_t name, uaddr_t buf, int64_t size)
@@ -458,6 +461,19 @@ int64_t sys_fchmodat(int dir, uaddr_t name, unsigned mode)
 {
     struct iattr attr = {.valid = IATTR_MODE, .mode = mode & 07777};
     return on_path(dir, name, WALK_FOLLOW, setattr_path, &attr);
+}
+
+static int64_t chmod_path(struct path *p, void *arg)
+{
+    return S_ISLNK(path_inode(p)->mode) ? -EOPNOTSUPP : setattr_path(p, arg);
+}
+
+int64_t sys_fchmodat2(int dir, uaddr_t name, unsigned mode, unsigned flags)
+{
+    struct iattr attr = {.valid = IATTR_MODE, .mode = mode & 07777};
+    if (flags & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+        return -EINVAL;
+    return on_path(dir, name, at_walk_flags(flags), chmod_path, &attr);
 }
 
 int64_t sys_chmod(uaddr_t name, unsigned mode)
@@ -813,13 +829,24 @@ static int64_t xattr_path(struct path *p, void *arg)
     return n;
 }
 
+/* Pipes and sockets have none, and may have none of the user's. */
+static int64_t xattr_nowhere(const struct xattr_call *c)
+{
+    char name[XATTR_NAME_MAX + 1];
+    int64_t err = c->op == XATTR_LIST ? 0 : xattr_name(c->name, name);
+    if (err || c->op == XATTR_LIST)
+        return err;
+    bool is_user = str_has_prefix(name, "user.");
+    return !is_user ? -EOPNOTSUPP : c->op == XATTR_GET ? -ENODATA : -EPERM;
+}
+
 static int64_t xattr_fd(int fd, struct xattr_call *c)
 {
     struct file *f;
     int64_t err = fd_get(thread_current()->files, fd, &f);
     if (err)
         return err;
-    err = f->mode & FMODE_PATH ? -EBADF : f->path.dentry ? xattr_path(&f->path, c) : -EOPNOTSUPP;
+    err = f->mode & FMODE_PATH ? -EBADF : f->path.dentry ? xattr_path(&f->path, c) : xattr_nowhere(c);
     file_put(f);
     return err;
 }

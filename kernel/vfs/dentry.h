@@ -34,6 +34,8 @@ struct mount {
     unsigned flags;
     int32_t writers;         /* files open for writing; atomic */
     int id;
+    uint32_t walks;          /* that came here; under mount_lock */
+    uint32_t expire_mark;    /* walks, when umount2(2) asked with MNT_EXPIRE; under mount_lock */
     struct list node;
     struct mount *below;     /* what was mounted at the same place before */
     char source[64];

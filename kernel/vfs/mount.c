@@ -21,6 +21,7 @@ static struct mount *mount_create(struct superblock *sb, struct dentry *root, co
     m->sb = sb;
     m->root = root;
     m->flags = flags;
+    m->expire_mark = UINT32_MAX - 1; /* never asked */
     m->id = __atomic_add_fetch(&next_id, 1, __ATOMIC_RELAXED);
     str_copy(m->source, source, sizeof(m->source));
     return m;
@@ -56,6 +57,7 @@ bool mount_enter(const struct path *p, struct path *top)
         m = m->below;
     if (m) {
         *top = (struct path){m, m->root};
+        m->walks++;
         path_get(top);
     }
     spin_unlock(&mount_lock);
@@ -156,17 +158,27 @@ static struct mount *leaf_locked(struct mount *m)
     return m;
 }
 
-static int may_remove_locked(const struct path *at, bool is_lazy)
+/* MNT_EXPIRE: nobody but this call itself came here since the last one? */
+static bool is_unused_locked(struct mount *m)
+{
+    bool is = m->walks == m->expire_mark + 1;
+    m->expire_mark = m->walks;
+    return is;
+}
+
+static int may_remove_locked(const struct path *at, unsigned flags)
 {
     struct mount *m = at->mount;
     if (at->dentry != m->root || !m->parent)
         return -EINVAL;
     /* Open files hold it, besides the list and the caller; lazily, it lives on for them. */
     bool is_busy = child_locked(m) || __atomic_load_n(&m->ref.count, __ATOMIC_RELAXED) > 2;
-    return is_busy && !is_lazy ? -EBUSY : 0;
+    if (is_busy && !(flags & MOUNT_DETACH))
+        return -EBUSY;
+    return (flags & MOUNT_EXPIRE) && !is_unused_locked(m) ? -EAGAIN : 0;
 }
 
-/* With MNT_DETACH (2) all that is mounted in it goes too. */
+/* With MOUNT_DETACH all that is mounted in it goes too. */
 int mount_remove(const struct path *at, unsigned umount_flags)
 {
     struct mount *gone = NULL;
@@ -174,7 +186,7 @@ int mount_remove(const struct path *at, unsigned umount_flags)
     while (gone != at->mount && err == 0) {
         struct path place;
         spin_lock(&mount_lock);
-        err = may_remove_locked(at, umount_flags & 2);
+        err = may_remove_locked(at, umount_flags);
         if (err == 0) {
             gone = leaf_locked(at->mount);
             place = unplace_locked(gone);
@@ -203,7 +215,7 @@ int mount_move(const struct path *at, const struct path *from)
     struct path before = {0};
     path_get(at);
     spin_lock(&mount_lock);
-    int err = from->dentry != m->root || !m->parent ? -EINVAL : is_inside_locked(at, m) ? -ELOOP : is_same_kind(at, m) ? 0 : -ENOTDIR;
+    int err = from->dentry != m->root || !m->parent ? -EINVAL : is_inside_locked(at, m) ? -ELOOP : is_same_kind(at, m) ? 0 : -EINVAL;
     if (err == 0) {
         before = unplace_locked(m);
         place_locked(m, at);
@@ -230,6 +242,11 @@ static bool find(const struct superblock *sb, uint64_t dev, struct path *root)
     }
     spin_unlock(&mount_lock);
     return is_found;
+}
+
+bool mount_is_root(const struct path *at)
+{
+    return at->dentry == at->mount->root;
 }
 
 bool mount_find(const struct superblock *sb, struct path *root)

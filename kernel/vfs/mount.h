@@ -12,9 +12,13 @@ nodiscard int mount_root(struct superblock *sb, const char *source, unsigned fla
 /* Takes the caller's reference of sb, also on failure. */
 nodiscard int mount_add(const struct path *at, struct superblock *sb, const char *source, unsigned flags);
 nodiscard int mount_bind(const struct path *at, const struct path *from, unsigned flags);
-/* What is mounted with its root at `from`, to another place: -EINVAL (it is no mount), -ELOOP (into itself), -ENOTDIR. */
+/* What is mounted with its root at `from`, to another place: -EINVAL (it is no mount), -ELOOP (into itself). */
 nodiscard int mount_move(const struct path *at, const struct path *from);
+/* umount2(2)'s flags, which are in no uapi header. */
+enum { MOUNT_FORCE = 1, MOUNT_DETACH = 2, MOUNT_EXPIRE = 4, MOUNT_NOFOLLOW = 8 };
+/* -EBUSY; -EAGAIN: MOUNT_EXPIRE for the first time since it was used. */
 nodiscard int mount_remove(const struct path *at, unsigned umount_flags);
+bool mount_is_root(const struct path *at); /* of what is mounted there */
 /* Some mount of sb, at its root: referenced; false: it is mounted nowhere. */
 nodiscard bool mount_find(const struct superblock *sb, struct path *root);
 /* MOUNT_* of what `at` is the root of; -EINVAL: it is none, -EBUSY: files are open for writing there. */

@@ -4,10 +4,15 @@
 #include <sys/epoll.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 
 static int ends[2], sock;
 
@@ -41,6 +46,63 @@ static void test_copy_bounds(void)
     CHECK(copy_file_range(from, &from_off, to, &to_off, SIZE_MAX, 0) == 10);
     from_off = INT64_MAX - 1;
     CHECK(copy_file_range(from, &from_off, to, &to_off, 10, 0) == 0);
+}
+
+static void test_sendfile(void)
+{
+    char buf[16];
+    off_t off = 0;
+    put_file("f", "0123456789", 0644);
+    int f = open("f", O_RDWR), zero = open("/dev/zero", O_RDONLY);
+    CHECK(pipe(ends) == 0);
+    CHECK_ERRNO(sendfile(f, open(".", O_RDONLY), NULL, 1), EINVAL);
+    CHECK_ERRNO(sendfile(f, ends[0], &off, 1), ESPIPE);
+    CHECK_ERRNO(sendfile(f, f, NULL, SIZE_MAX), EINVAL);
+    CHECK(sendfile(ends[1], zero, NULL, 10) == 10 && read(ends[0], buf, 16) == 10);
+    CHECK(sendfile(f, f, NULL, 1) == 1); /* onto itself, further on */
+    CHECK_ERRNO(splice(open(".", O_RDONLY), NULL, ends[1], NULL, 1, 0), EINVAL);
+    CHECK_ERRNO(syscall(SYS_pipe2, ends, -1), EINVAL);
+}
+
+static void test_names_of_nothing(void)
+{
+    char buf[16];
+    put_file("f", "", 0644);
+    CHECK(symlink("f", "l") == 0);
+    int link = open("l", O_PATH | O_NOFOLLOW), f = open("f", O_RDONLY);
+    CHECK(readlinkat(link, "", buf, sizeof(buf)) == 1);
+    CHECK_ERRNO(readlinkat(f, "", buf, sizeof(buf)), ENOENT);
+    CHECK(syscall(452, AT_FDCWD, "f", 0640, 0) == 0 || errno == ENOSYS); /* fchmodat2, since Linux 6.6 */
+    if (errno != ENOSYS) {
+        CHECK(mode_of("f") == 0640 && syscall(452, f, "", 0600, AT_EMPTY_PATH) == 0 && mode_of("f") == 0600);
+        CHECK_ERRNO(syscall(452, AT_FDCWD, "l", 0640, AT_SYMLINK_NOFOLLOW), EOPNOTSUPP);
+        CHECK_ERRNO(syscall(452, AT_FDCWD, "f", 0640, 1), EINVAL);
+    }
+}
+
+static void test_xattr_nowhere(void)
+{
+    char buf[16];
+    CHECK(pipe(ends) == 0);
+    CHECK_ERRNO(fsetxattr(ends[0], "user.a", "1", 1, 0), EPERM);
+    CHECK_ERRNO(fgetxattr(ends[0], "user.a", buf, sizeof(buf)), ENODATA);
+    CHECK(flistxattr(ends[0], buf, sizeof(buf)) == 0);
+}
+
+static void test_sockets(void)
+{
+    int value = getpid(), tcp = socket(AF_INET, SOCK_STREAM, 0);
+    socklen_t size = sizeof(value);
+    CHECK_ERRNO(getsockopt(tcp, 500, 1, &value, &size), EOPNOTSUPP);
+    CHECK_ERRNO(getsockopt(tcp, 17, 1, &value, &size), EOPNOTSUPP);
+    CHECK_ERRNO(socket(AF_INET, SOCK_RAW, 0), EPROTONOSUPPORT);
+    CHECK(ioctl(tcp, FIOSETOWN, &value) == 0 && (value = 0, ioctl(tcp, SIOCGPGRP, &value)) == 0 && value == getpid());
+    struct sockaddr_un name = {.sun_family = AF_UNIX, .sun_path = "name"};
+    sock = socket(AF_UNIX, SOCK_STREAM, 0);
+    CHECK(bind(sock, (struct sockaddr *)&name, sizeof(name)) == 0);
+    CHECK_ERRNO(bind(sock, (struct sockaddr *)&name, sizeof(name)), EADDRINUSE);
+    name.sun_path[0] = 'N';
+    CHECK_ERRNO(bind(sock, (struct sockaddr *)&name, sizeof(name)), EINVAL);
 }
 
 static void test_locks_without_inode(void)
@@ -147,5 +209,6 @@ static void test_read_only(void)
     CHECK(umount("m") == 0);
 }
 
-FS_MAIN(test_positions, test_copy_bounds, test_locks_without_inode, test_getdents, test_statfs, test_stat_flags, test_mknod_order,
+FS_MAIN(test_positions, test_copy_bounds, test_sendfile, test_names_of_nothing, test_xattr_nowhere, test_sockets,
+        test_locks_without_inode, test_getdents, test_statfs, test_stat_flags, test_mknod_order,
         test_read_only)
