@@ -171,23 +171,46 @@ static int write_lease_break_time(const struct proc_node *n, char *text, size_t 
     return 0;
 }
 
+static const struct proc_entry epoll_entries[] = {
+    PROC_TEXT("max_user_watches", "1048576\n"), /* as many as memory has room for */
+};
+
 static const struct proc_entry fs_entries[] = {
     PROC_TEXT("dir-notify-enable", "1\n"),
+    PROC_FOLDER("epoll", epoll_entries),
     PROC_TEXT("file-max", "9223372036854775807\n"),
     PROC_FOLDER("inotify", inotify_entries),
     {.name = "lease-break-time", .mode = S_IFREG | 0644, .show = show_lease_break_time, .write = write_lease_break_time},
     PROC_TEXT("leases-enable", "1\n"),
     PROC_FOLDER("mqueue", mqueue_entries),
     PROC_TEXT("nr_open", "1048576\n"),
+    PROC_TEXT("overflowgid", "65534\n"),
+    PROC_TEXT("overflowuid", "65534\n"),
     PROC_TEXT("pipe-max-size", "1048576\n"),
+    PROC_TEXT("pipe-user-pages-hard", "0\n"), /* pipes count against no user's quota */
+    PROC_TEXT("pipe-user-pages-soft", "0\n"),
+    PROC_TEXT("protected_fifos", "0\n"), /* none of these four is enforced */
+    PROC_TEXT("protected_hardlinks", "0\n"),
+    PROC_TEXT("protected_regular", "0\n"),
+    PROC_TEXT("protected_symlinks", "0\n"),
+    PROC_TEXT("suid_dumpable", "0\n"),
 };
 
 static const struct proc_entry net_core_entries[] = {
+    PROC_TEXT("rmem_default", "212992\n"), /* net/socket.h; what is asked for is doubled */
+    PROC_TEXT("rmem_max", "2097152\n"),
     PROC_TEXT("somaxconn", "4096\n"),
+    PROC_TEXT("wmem_default", "212992\n"),
+    PROC_TEXT("wmem_max", "2097152\n"),
+};
+
+static const struct proc_entry net_ipv4_entries[] = {
+    PROC_TEXT("ip_local_port_range", "32768\t60999\n"), /* net/port.c */
 };
 
 static const struct proc_entry net_entries[] = {
     PROC_FOLDER("core", net_core_entries),
+    PROC_FOLDER("ipv4", net_ipv4_entries),
 };
 
 const struct proc_entry proc_sys_entries[PROC_SYS_ENTRY_COUNT] = {

@@ -52,35 +52,84 @@ static void termios_apply(struct tty *t, const struct ktermios *wanted)
     waitq_wake_all(&t->far_waitq, EPOLLOUT);
 }
 
-/* size: of struct termios, or of struct termios2, which begins in the same way. */
-static int64_t termios_get(struct tty *t, uaddr_t arg, size_t size)
+static struct ktermios termios_now(struct tty *t)
 {
     spin_lock(&t->lock);
     struct ktermios k = t->termios;
     spin_unlock(&t->lock);
+    return k;
+}
+
+/* size: of struct termios, or of struct termios2, which begins in the same way. */
+static int64_t termios_get(struct tty *t, uaddr_t arg, size_t size)
+{
+    const struct ktermios k = termios_now(t);
     return copy_to_user(arg, &k, size);
 }
 
-static int64_t termios_set(struct tty *t, uaddr_t arg, size_t size, bool drain, bool flush)
+static int64_t termios_change(struct tty *t, const struct ktermios *k, bool drain, bool flush)
 {
-    struct ktermios k;
-    int err = tty_job_check(t, SIGTTOU);
-    if (err)
-        return err;
-    spin_lock(&t->lock);
-    k = t->termios;
-    spin_unlock(&t->lock);
-    err = copy_from_user(&k, arg, size);
-    if (err == 0 && drain)
-        err = tty_drain(t);
+    int err = drain ? tty_drain(t) : 0;
     if (err)
         return err;
     spin_lock(&t->lock);
     if (flush)
         tty_input_flush(t);
-    termios_apply(t, &k);
+    termios_apply(t, k);
     spin_unlock(&t->lock);
     return 0;
+}
+
+static int64_t termios_set(struct tty *t, uaddr_t arg, size_t size, bool drain, bool flush)
+{
+    int err = tty_job_check(t, SIGTTOU);
+    struct ktermios k = termios_now(t);
+    if (err == 0)
+        err = copy_from_user(&k, arg, size);
+    return err ? err : termios_change(t, &k, drain, flush);
+}
+
+/* System V's, with the lower halves of the flags and fewer characters. */
+static int64_t termio_get(struct tty *t, uaddr_t arg)
+{
+    const struct ktermios k = termios_now(t);
+    struct termio old = {.c_iflag = (uint16_t)k.c_iflag, .c_oflag = (uint16_t)k.c_oflag, .c_cflag = (uint16_t)k.c_cflag,
+                         .c_lflag = (uint16_t)k.c_lflag, .c_line = k.c_line};
+    memcpy(old.c_cc, k.c_cc, sizeof(old.c_cc));
+    return copy_to_user(arg, &old, sizeof(old));
+}
+
+static unsigned low_half(unsigned flags, uint16_t low)
+{
+    return (flags & 0xffff0000) | low;
+}
+
+static int64_t termio_set(struct tty *t, uaddr_t arg, bool drain, bool flush)
+{
+    struct termio old;
+    int err = tty_job_check(t, SIGTTOU);
+    if (err == 0)
+        err = copy_from_user(&old, arg, sizeof(old));
+    if (err)
+        return err;
+    struct ktermios k = termios_now(t);
+    k.c_iflag = low_half(k.c_iflag, old.c_iflag);
+    k.c_oflag = low_half(k.c_oflag, old.c_oflag);
+    k.c_cflag = low_half(k.c_cflag, old.c_cflag);
+    k.c_lflag = low_half(k.c_lflag, old.c_lflag);
+    memcpy(k.c_cc, old.c_cc, sizeof(old.c_cc));
+    return termios_change(t, &k, drain, flush);
+}
+
+/* "Ignore the modem's lines": one flag of termios by itself. */
+static int64_t soft_carrier_set(struct tty *t, uaddr_t arg)
+{
+    int is_on;
+    if (copy_from_user(&is_on, arg, sizeof(is_on)))
+        return -EFAULT;
+    struct ktermios k = termios_now(t);
+    k.c_cflag = (k.c_cflag & ~(unsigned)CLOCAL) | (is_on ? CLOCAL : 0);
+    return termios_change(t, &k, false, false);
 }
 
 static int64_t termios_ioctl(struct tty *t, unsigned cmd, uaddr_t arg)
@@ -103,6 +152,18 @@ static int64_t termios_ioctl(struct tty *t, unsigned cmd, uaddr_t arg)
         return termios_set(t, arg, size2, true, false);
     case TCSETSF2:
         return termios_set(t, arg, size2, true, true);
+    case TCGETA:
+        return termio_get(t, arg);
+    case TCSETA:
+        return termio_set(t, arg, false, false);
+    case TCSETAW:
+        return termio_set(t, arg, true, false);
+    case TCSETAF:
+        return termio_set(t, arg, true, true);
+    case TIOCGSOFTCAR:
+        return put_user(arg, (int)(termios_now(t).c_cflag & CLOCAL ? 1 : 0));
+    case TIOCSSOFTCAR:
+        return soft_carrier_set(t, arg);
     default:
         return -ENOTTY;
     }
@@ -256,6 +317,9 @@ int64_t tty_ioctl(struct tty *t, struct file *f, bool is_far, unsigned cmd, uint
         return put_user(arg, (unsigned)t->rdev);
     case TIOCSTI:
         return -EIO; /* as Linux with dev.tty.legacy_tiocsti = 0 */
+    case TIOCSBRK:
+    case TIOCCBRK:
+        return 0; /* no line to break: Linux says the same of pseudoterminals */
     case TIOCVHANGUP:
         return hangup_by_call(t);
     default:

@@ -345,7 +345,7 @@ int64_t vfs_read_with(struct file *f, struct iov_iter *to, uint64_t *pos, unsign
     if (!(f->mode & FMODE_READ))
         return -EBADF;
     if (!f->ops->read)
-        return -EINVAL;
+        return file_type(f) == S_IFDIR ? -EISDIR : -EINVAL;
     if (rwf & ~(unsigned)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT))
         return -EOPNOTSUPP;
     int64_t n = f->ops->read(f, to, *pos, (rwf & RWF_NOWAIT) || file_is_nonblock(f));

@@ -208,6 +208,28 @@ static void test_window(void)
     pair_close();
 }
 
+struct old_termio { /* of TCGETA */
+    unsigned short iflag, oflag, cflag, lflag;
+    unsigned char line, cc[8];
+};
+
+static void test_termio(void)
+{
+    struct old_termio old;
+    struct termios t;
+    int on = 1;
+    pair_open();
+    CHECK(ioctl(slave, TCGETA, &old) == 0 && tcgetattr(slave, &t) == 0);
+    CHECK(old.lflag == (t.c_lflag & 0xffff) && old.cc[VINTR] == t.c_cc[VINTR]);
+    old.lflag &= ~ECHO;
+    CHECK(ioctl(slave, TCSETA, &old) == 0 && tcgetattr(slave, &t) == 0 && !(t.c_lflag & ECHO));
+    CHECK(ioctl(slave, TCSETAF, &old) == 0);
+    CHECK(ioctl(slave, TIOCSSOFTCAR, &on) == 0 && (on = 0, ioctl(slave, TIOCGSOFTCAR, &on)) == 0 && on == 1);
+    CHECK(tcgetattr(slave, &t) == 0 && (t.c_cflag & CLOCAL));
+    CHECK(ioctl(slave, TIOCSBRK) == 0 && ioctl(slave, TIOCCBRK) == 0);
+    pair_close();
+}
+
 static void test_packet(void)
 {
     int yes = 1;
@@ -573,6 +595,7 @@ int main(void)
     test_near_closed();
     test_master_closed();
     test_window();
+    test_termio();
     test_packet();
     test_line();
     test_line_in_parts();
