@@ -218,7 +218,7 @@ size_t arch_user_copy(void *dst, const void *src, size_t size)
             if (!page_touch(s, false) || !page_touch(d, true))
                 return size;
         } while (!is_kernel_memory(s) && !(fake_mem_prot((uintptr_t)s) & PLAT_PROT_READ));
-        memcpy(d, s, n);
+        memmove(d, s, n); /* both may be the program's, and overlap */
         d += n, s += n, size -= n;
     }
     return 0;

@@ -8,6 +8,7 @@
 #include <linux/sched.h>
 #include "base/string.h"
 #include "heap/heap.h"
+#include "platform/plat.h"
 #include "proc/internal.h"
 
 #define CLONE_NAMESPACES                                                                           \
@@ -36,6 +37,8 @@ static int clone_check(const struct clone_request *req)
         return -EINVAL;
     if ((flags & CLONE_SIGHAND) && !(flags & CLONE_VM))
         return -EINVAL;
+    if ((flags & CLONE_SETTLS) && req->tls >= plat_info.user_end) /* the processor would refuse to load it */
+        return -EPERM;
     if ((flags & CLONE_PIDFD) && (flags & (CLONE_DETACHED | CLONE_THREAD)))
         return -EINVAL;
     if ((flags & CLONE_CLEAR_SIGHAND) && (flags & CLONE_SIGHAND))

@@ -57,6 +57,19 @@ static bool may_run_on(const struct task *task, const struct vcpu *vcpu)
     return affinity & (1ULL << vcpu->id) || !(affinity & ((1ULL << vcpu_count) - 1));
 }
 
+/* A vCPU that may run the task: this one if it may. One that was not entered yet has no queue: then it waits here, to be fetched. */
+static struct vcpu *vcpu_for(const struct task *task, struct vcpu *mine)
+{
+    if (may_run_on(task, mine))
+        return mine;
+    for (unsigned i = 0; i < vcpu_count; i++) {
+        struct vcpu *vcpu = __atomic_load_n(&vcpus[i], __ATOMIC_ACQUIRE);
+        if (vcpu && may_run_on(task, vcpu))
+            return vcpu;
+    }
+    return mine;
+}
+
 /* Memory comes with the task: false if another space in its conflict set is running now. */
 static bool memory_change(struct vmspace *from, struct vmspace *to)
 {
@@ -306,7 +319,7 @@ static void wake_locked(struct task *task)
     struct vcpu *vcpu = arch_vcpu();
     task->state = TASK_RUNNABLE;
     if (!may_run_on(task, vcpu)) {
-        enqueue_elsewhere(vcpus[__builtin_ctzll(task->affinity)], task);
+        enqueue_elsewhere(vcpu_for(task, vcpu), task);
         return;
     }
     enqueue(vcpu, task);
@@ -378,7 +391,7 @@ static void task_give_way(struct task *task)
     account(task, arch_counter(), true);
     spin_lock(&task->lock);
     task->state = TASK_RUNNABLE;
-    enqueue_elsewhere(may_run_on(task, vcpu) ? vcpu : vcpus[__builtin_ctzll(task->affinity)], task);
+    enqueue_elsewhere(vcpu_for(task, vcpu), task);
     spin_unlock(&task->lock);
     task->switches_forced++;
     reschedule();

@@ -254,7 +254,9 @@ static int select_timeout_read(uaddr_t user, struct timeout *timeout)
     ns_t span;
     if (copy_from_user(tv, user, sizeof(tv)))
         return -EFAULT;
-    struct __kernel_timespec ts = {.tv_sec = tv[0] + tv[1] / 1000000, .tv_nsec = tv[1] % 1000000 * NS_PER_US};
+    struct __kernel_timespec ts = {.tv_nsec = tv[1] % 1000000 * NS_PER_US};
+    if (__builtin_add_overflow(tv[0], tv[1] / 1000000, &ts.tv_sec))
+        return -EINVAL;
     int err = timespec_to_ns(&ts, &span);
     if (err == 0)
         timeout_set(timeout, span);

@@ -11,6 +11,7 @@
 #include "base/string.h"
 #include "heap/heap.h"
 #include "mm/usercopy.h"
+#include "platform/plat.h"
 #include "proc/internal.h"
 #include "syscall_gen.h"
 
@@ -640,7 +641,7 @@ int64_t sys_arch_prctl(int code, uaddr_t addr)
     struct arch_regs *regs = task_regs(task_current());
     switch (code) {
     case ARCH_SET_FS:
-        if (!user_range_ok(addr, 1))
+        if (addr >= plat_info.user_end)
             return -EPERM;
         arch_regs_set_tls(regs, addr);
         return 0;

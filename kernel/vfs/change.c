@@ -126,7 +126,8 @@ static int link_check(struct path_parent *parent, const struct path *from)
         return err;
     if (mount_flags(parent->dir.mount) & MOUNT_READ_ONLY)
         return -EROFS;
-    if (parent->dir.mount != from->mount)
+    /* A file that never had a name shows the root's mount, but is not of its file system. */
+    if (parent->dir.mount != from->mount || path_inode(&parent->dir)->sb != target->sb)
         return -EXDEV;
     err = names_may_add(parent);
     if (err)

@@ -40,7 +40,8 @@ void fake_init(const struct fake_params *params)
     char *kernel = reserve(0, KERNEL_SIZE, PROT_NONE);
     reserve(USER_START, USER_END - USER_START, PROT_NONE);
     host_at = host_start = reserve(0, HOST_SIZE, PROT_READ | PROT_WRITE);
-    random_state = params->seed * 0x9e3779b97f4a7c15ULL + 0x1234567;
+    /* not a multiple of what fake_random adds: the streams of two seeds would be the same, shifted */
+    random_state = params->seed * 0xd1342543de82ef95ULL + 0x1234567;
     plat_info = (struct plat_info){
         .user_start = USER_START, .user_end = USER_END,
         .kernel_start = (uintptr_t)kernel, .kernel_end = (uintptr_t)kernel + KERNEL_SIZE,

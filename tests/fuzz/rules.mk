@@ -6,10 +6,10 @@ FUZZ_ENCLAVE_SECONDS ?= 30
 $(GEN)/fuzz_calls.h: $(SYSCALL_TABS) tools/gen-syscall
 	@mkdir -p $(@D)
 	tools/gen-syscall fuzz $(SYSCALL_TABS) > $@.tmp && mv $@.tmp $@
-$(FUZZ)/syscalls: tests/fuzz/syscalls.c tests/fuzz/sysgen.c tests/fuzz/sysgen.h $(GEN)/fuzz_calls.h
+$(FUZZ)/syscalls: tests/fuzz/syscalls.c tests/fuzz/sysgen.c tests/fuzz/calls.c tests/fuzz/sysgen.h tests/fuzz/calls.h $(GEN)/fuzz_calls.h
 	@mkdir -p $(@D)
 	$(SAY) CC $<
-	$(Q)$(CC) $(STD) -O1 -Wall -Wextra -I. -I$(GEN) -static tests/fuzz/syscalls.c tests/fuzz/sysgen.c -o $@
+	$(Q)$(CC) $(STD) -O1 -Wall -Wextra -I. -I$(GEN) -Itests/fuzz -static tests/fuzz/syscalls.c tests/fuzz/sysgen.c tests/fuzz/calls.c -o $@
 
 CHECKS += check-fuzz
 .PHONY: check-fuzz

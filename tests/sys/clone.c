@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* clone(2), clone3(2) and threads: identities, flags, join, thread-local storage. */
 #define _GNU_SOURCE
+#include <stdint.h>
+#include <asm/prctl.h>
 #include <linux/futex.h>
 #include <linux/sched.h>
 #include <pthread.h>
@@ -140,8 +142,19 @@ static void leader_exits_first(void)
     CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 8);
 }
 
+/* A thread pointer that the processor would not load. */
+static void bad_tls(void)
+{
+    static const uintptr_t bad[] = {UINTPTR_MAX, (uintptr_t)1 << 63, (uintptr_t)1 << 48, (uintptr_t)0x8000 << 32};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        CHECK_ERRNO(syscall(SYS_clone, CLONE_SETTLS | SIGCHLD, 0, NULL, NULL, bad[i]), EPERM);
+        CHECK_ERRNO(syscall(SYS_arch_prctl, ARCH_SET_FS, bad[i]), EPERM);
+    }
+}
+
 int main(void)
 {
+    bad_tls();
     threads_share();
     create_and_join_often();
     clone_sets_tids();

@@ -104,8 +104,21 @@ static void open_for_reading(void)
     unlink(name);
 }
 
+/* It has no name, and gets none in another file system, whatever link of /proc leads to it. */
+static void no_name(void)
+{
+    char from[64], to[64];
+    int fd = make(0);
+    snprintf(from, sizeof(from), "/proc/self/fd/%d", fd);
+    snprintf(to, sizeof(to), "/tmp/naos-memfd-link-%d", getpid());
+    CHECK_ERRNO(linkat(AT_FDCWD, from, AT_FDCWD, to, AT_SYMLINK_FOLLOW), EXDEV);
+    CHECK_ERRNO(access(to, F_OK), ENOENT);
+    close(fd);
+}
+
 int main(void)
 {
+    no_name();
     without_sealing();
     sizes();
     content();

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <sys/select.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -117,8 +118,16 @@ static void is_woken(void)
     CHECK(select(p[0] + 1, &in, NULL, NULL, NULL) == 1 && FD_ISSET(p[0], &in)); /* the end is readable */
 }
 
+/* More seconds than there are. */
+static void endless(void)
+{
+    struct timeval tv = {INT64_MAX, 2000000};
+    CHECK_ERRNO(syscall(SYS_select, 0, NULL, NULL, NULL, &tv), EINVAL);
+}
+
 int main(void)
 {
+    endless();
     CHECK(pipe(p) == 0);
     finds_the_ready();
     refuses();

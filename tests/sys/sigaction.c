@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdint.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <ucontext.h>
@@ -234,6 +235,23 @@ static void between_threads(void)
     CHECK(pthread_join(thread, NULL) == 0);
 }
 
+/* Where no program can be: the one that jumps there dies, and nobody else. */
+static void *volatile wild;
+
+static void act_wild(void)
+{
+    ((void (*)(void))wild)();
+}
+
+static void wild_jumps(void)
+{
+    static const uintptr_t places[] = {UINTPTR_MAX, UINTPTR_MAX - 4095, (uintptr_t)1 << 63, (uintptr_t)1 << 47, ((uintptr_t)1 << 47) - 8192, 8};
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        wild = (void *)places[i];
+        kills_child(act_wild, SIGSEGV);
+    }
+}
+
 int main(void)
 {
     simple();
@@ -245,6 +263,7 @@ int main(void)
     kills_child(act_segv, SIGSEGV);
     kills_child(act_blocked_segv, SIGSEGV);
     kills_child(act_term, SIGTERM);
+    wild_jumps();
     floats_survive();
     between_threads();
     return 0;

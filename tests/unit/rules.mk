@@ -2,7 +2,7 @@
 # Unit tests of kernel code: the kernel for the fake platform, as an ordinary program under sanitizers.
 UNIT := $(B)/unit
 UNIT_TESTS := $(sort $(wildcard tests/unit/*/*_test.c))
-FAKE_C := $(wildcard arch/fake/*.c platform/fake/*.c) arch/x86_64/cpuid_table.c tests/unit/unit.c tests/unit/boot.c tests/fuzz/sysgen.c tests/hostile/mutate.c
+FAKE_C := $(wildcard arch/fake/*.c platform/fake/*.c) arch/x86_64/cpuid_table.c tests/unit/unit.c tests/unit/boot.c tests/fuzz/sysgen.c tests/fuzz/calls.c tests/hostile/mutate.c
 # The heap is malloc's, but for its own tests; string.c's standard functions are libc's, but for theirs.
 UNIT_KERNEL_C := $(filter-out kernel/heap/% kernel/crypto/%_ipsecmb.c,$(KERNEL_C))
 UNIT_INC := -Iarch/fake/include -Itests/unit -I$(UNIT)

@@ -9,10 +9,11 @@
 #include "mm/usercopy.h"
 #include "platform/plat.h"
 #include "syscall/dispatch.h"
-#include "tests/fuzz/sysgen.h"
+#include "tests/fuzz/calls.h"
 #include "unit.h"
 
-#define CALLS     150
+#define CALLS     80
+#define PROGRAMS  100 /* of a seed */
 #define HANDLER   0x77000000u /* where a caught signal would go; nothing is there */
 #define SIGNAL_ALARM 14
 
@@ -22,6 +23,13 @@ static void put(uint64_t at, const void *data, unsigned size)
 {
     int err = copy_to_user(at, data, size);
     (void)err; /* a program may have taken its own scratch away */
+}
+
+static void get(uint64_t at, void *data, unsigned size)
+{
+    memset(data, 0, size);
+    int err = copy_from_user(data, at, size);
+    (void)err;
 }
 
 static void numbers_list(void)
@@ -63,44 +71,76 @@ static void alarm_set(struct arch_regs *regs, uaddr_t scratch)
 }
 
 static bool is_verbose;
+static uint64_t calls_made, calls_good;
 
-static void call_one(struct arch_regs *regs, struct gen *g)
+static int64_t call_make(struct arch_regs *regs, const char *name, unsigned nr, const uint64_t a[6])
+{
+    if (is_verbose)
+        fprintf(stderr, "%s(%#llx, %#llx, %#llx, %#llx, %#llx, %#llx)\n", name, (unsigned long long)a[0], (unsigned long long)a[1],
+                (unsigned long long)a[2], (unsigned long long)a[3], (unsigned long long)a[4], (unsigned long long)a[5]);
+    int64_t result = fake_syscall(regs, nr, a);
+    if (is_verbose)
+        fprintf(stderr, " = %lld\n", (long long)result);
+    calls_made++;
+    calls_good += result >= 0;
+    signal_return(regs);
+    return result;
+}
+
+static bool is_fork(unsigned nr)
+{
+    const char *name = syscall_table[nr].name;
+    return strcmp(name, "clone") == 0 || strcmp(name, "fork") == 0 || strcmp(name, "vfork") == 0 || strcmp(name, "clone3") == 0;
+}
+
+/* Any call of the table, its arguments by their kinds alone. */
+static void call_any(struct arch_regs *regs, struct gen *g)
 {
     unsigned nr = numbers[gen_random(g) % number_count];
     const struct syscall_entry *e = &syscall_table[nr];
     int kinds[6];
     uint64_t args[6];
-    bool is_fork = strcmp(e->name, "clone") == 0 || strcmp(e->name, "fork") == 0 || strcmp(e->name, "vfork") == 0 ||
-                   strcmp(e->name, "clone3") == 0;
-    if (is_fork && gen_random(g) % 8)
+    if (is_fork(nr) && gen_random(g) % 8)
         return;
     for (unsigned i = 0; i < e->count; i++)
         kinds[i] = (int)e->args[i].kind;
     gen_args(g, kinds, e->count, args);
-    if (is_verbose)
-        fprintf(stderr, "%s(%#llx, %#llx, %#llx, %#llx, %#llx, %#llx)\n", e->name, (unsigned long long)args[0],
-                (unsigned long long)args[1], (unsigned long long)args[2], (unsigned long long)args[3], (unsigned long long)args[4],
-                (unsigned long long)args[5]);
-    int64_t result = fake_syscall(regs, nr, args);
-    if (is_verbose)
-        fprintf(stderr, " = %lld\n", (long long)result);
-    signal_return(regs);
+    call_make(regs, e->name, nr, args);
+}
+
+/* One that has a meaning, with what earlier ones gave. */
+static void call_meant(struct arch_regs *regs, struct calls *c)
+{
+    struct calls_one one;
+    calls_draw(c, &one);
+    calls_result(c, &one, call_make(regs, one.name, (unsigned)one.nr, one.args));
+}
+
+static void scratch_make(struct arch_regs *regs, struct calls *c)
+{
+    int64_t at = SYS(regs, mmap, 0, GEN_SCRATCH + GEN_HOLE, 3, 0x22, ~0ULL, 0);
+    if (at < 0)
+        user_exit(regs, 1);
+    *c = (struct calls){.gen = {.state = fake_random(), .scratch = (uint64_t)at, .kernel = plat_info.kernel_start, .put = put}, .get = get};
+    SYS(regs, munmap, (uint64_t)at + GEN_SCRATCH, GEN_HOLE);
+    regs->sp = user_map(regs, 65536) + 65536;
+    SYS(regs, setsid); /* what it does to its group does not reach pid 1 */
+    signals_ignore(regs, (uaddr_t)at, 0);
+    alarm_set(regs, (uaddr_t)at);
+    put((uint64_t)at, "/tmp", 5);
+    SYS(regs, chdir, (uint64_t)at);
 }
 
 static void program(struct arch_regs *regs)
 {
-    struct gen g = {.state = fake_random(), .kernel = plat_info.kernel_start, .put = put};
-    int64_t at = SYS(regs, mmap, 0, GEN_SCRATCH + GEN_HOLE, 3, 0x22, ~0ULL, 0);
-    if (at < 0)
-        user_exit(regs, 1);
-    g.scratch = (uint64_t)at;
-    SYS(regs, munmap, g.scratch + GEN_SCRATCH, GEN_HOLE);
-    regs->sp = user_map(regs, 65536) + 65536;
-    SYS(regs, setsid); /* what it does to its group does not reach pid 1 */
-    signals_ignore(regs, g.scratch, 0);
-    alarm_set(regs, g.scratch);
-    for (int i = 0; i < CALLS; i++)
-        call_one(regs, &g);
+    struct calls c;
+    scratch_make(regs, &c);
+    for (int i = 0; i < CALLS; i++) {
+        if (gen_random(&c.gen) % 8)
+            call_meant(regs, &c);
+        else
+            call_any(regs, &c.gen);
+    }
     user_exit(regs, 0);
 }
 
@@ -111,7 +151,7 @@ static void all_reap(struct arch_regs *regs)
         ;
 }
 
-static void programs_run(struct arch_regs *regs, int count)
+static void programs_run(struct arch_regs *regs, void (*main)(struct arch_regs *regs), int count)
 {
     uint64_t wait[2] = {0, 200 * 1000000};
     uaddr_t at = user_map(regs, 4096);
@@ -120,7 +160,7 @@ static void programs_run(struct arch_regs *regs, int count)
     numbers_list();
     is_verbose = getenv("FUZZ_VERBOSE");
     for (int i = 0; i < count; i++) {
-        EXPECT(user_fork(regs, program) > 0);
+        EXPECT(user_fork(regs, main) > 0);
         SYS(regs, nanosleep, at);
         all_reap(regs);
     }
@@ -130,11 +170,65 @@ static void random_programs(struct arch_regs *regs)
 {
     if (SYS(regs, getpid) != 1)
         program(regs); /* exec of the image's program */
-    programs_run(regs, 20);
+    programs_run(regs, program, PROGRAMS);
+    printf("# %d programs, %llu calls, %llu without an error\n", PROGRAMS, (unsigned long long)calls_made, (unsigned long long)calls_good);
+    user_exit(regs, 0);
+}
+
+/* ---- each pointer argument of each call, where nothing is, or not enough, or the kernel ---------------------------------------- */
+
+static unsigned bad_nr;
+
+static uint64_t bad_address(const struct gen *g, unsigned idx)
+{
+    const uint64_t bad[] = {
+        0, 1, g->scratch + GEN_SCRATCH, g->scratch + GEN_SCRATCH - 1, g->scratch + GEN_SCRATCH - 7, g->kernel, g->kernel - 4, plat_info.user_end,
+        plat_info.user_end - 1, 1ULL << 47, 1ULL << 63, (uint64_t)-1, (uint64_t)-4096, (uint64_t)(uintptr_t)&bad_nr,
+    };
+    return idx < ARRAY_COUNT(bad) ? bad[idx] : 0;
+}
+#define BAD_COUNT 14
+
+static bool is_pointer(unsigned kind)
+{
+    return kind == ARG_PTR || kind == ARG_ADDR || kind == ARG_STR || kind == ARG_BUF;
+}
+
+static void bad_pointers_program(struct arch_regs *regs)
+{
+    const struct syscall_entry *e = &syscall_table[bad_nr];
+    struct calls c;
+    int kinds[6];
+    uint64_t args[6];
+    scratch_make(regs, &c);
+    for (unsigned i = 0; i < e->count; i++)
+        kinds[i] = (int)e->args[i].kind;
+    for (unsigned i = 0; i < e->count; i++) {
+        for (unsigned k = 0; is_pointer(e->args[i].kind) && k < BAD_COUNT; k++) {
+            gen_args(&c.gen, kinds, e->count, args);
+            args[i] = bad_address(&c.gen, k);
+            call_make(regs, e->name, bad_nr, args);
+        }
+    }
+    user_exit(regs, 0);
+}
+
+static void bad_pointers(struct arch_regs *regs)
+{
+    if (SYS(regs, getpid) != 1)
+        user_exit(regs, 0);
+    numbers_list();
+    for (unsigned i = 0; i < number_count; i++) {
+        bad_nr = numbers[i];
+        if (!is_fork(bad_nr))
+            programs_run(regs, bad_pointers_program, 1);
+    }
+    printf("# %u calls with bad pointers\n", (unsigned)calls_made);
     user_exit(regs, 0);
 }
 
 static const struct unit_test tests[] = {
-    {"random_programs", .user = random_programs, .vcpus = 2, .seeds = 20},
+    {"bad_pointers", .user = bad_pointers, .vcpus = 2, .seeds = 2},
+    {"random_programs", .user = random_programs, .vcpus = 2, .seeds = 100},
 };
 UNIT_MAIN(tests)

@@ -24,6 +24,7 @@
 #define PR_SET_SYSCALL_USER_DISPATCH 59
 #endif
 #define ARCH_SET_CPUID 0x1012 /* arch_prctl(2) */
+#define ERROR_FETCH 16 /* of a page fault's error code: it was an instruction */
 #define XSTATE_BV_OFF 512 /* the XSAVE header, in the signal frame's fpstate */
 #define XSTATE_SIZE_OFF 480 /* struct _fpx_sw_bytes: magic1, extended_size, xfeatures, xstate_size */
 
@@ -170,13 +171,20 @@ static int enclave_signal(struct emu_thread *t, int signo, ucontext_t *uc, uint6
     }
 }
 
+/* A program jumped out of the enclave to where nothing can be run: its fault, not ours. (To code of the host, it would run on here.) */
+static bool is_wild_jump(const struct emu_thread *t, int signo, const ucontext_t *uc)
+{
+    const greg_t *r = uc->uc_mcontext.gregs;
+    return signo == SIGSEGV && t && atomic_load(&t->is_busy) && r[REG_TRAPNO] == VECTOR_PF && (r[REG_ERR] & ERROR_FETCH);
+}
+
 int emu_signal_handle(int signo, siginfo_t *info, ucontext_t *uc, uint64_t fs, struct emu_thread *t)
 {
     greg_t *r = uc->uc_mcontext.gregs;
     uint64_t rip = (uint64_t)r[REG_RIP];
     if (!t)
         t = self;
-    if (rip < emu_enclave->secs.size)
+    if (rip < emu_enclave->secs.size || is_wild_jump(t, signo, uc))
         return enclave_signal(t, signo, uc, fs);
     if (signo == EMU_SIGNAL) {
         if (!t)

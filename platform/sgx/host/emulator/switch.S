@@ -206,6 +206,8 @@ emu_switch_end:
  * int emu_signal_handle(signo, info, context, fs found, thread or NULL): 1: go on as it was; 0: it went elsewhere.
  */
 #define UC_RIP 168
+#define UC_ERR 192
+#define UC_TRAPNO 200
     .globl emu_signal_entry
     .type emu_signal_entry, @function
 emu_signal_entry:
@@ -217,7 +219,13 @@ emu_signal_entry:
     mov UC_RIP(%rdx), %rax
     cmp emu_elrange_size(%rip), %rax
     jb 1f
-    xor %r8d, %r8d
+    cmp $11, %edi           /* SIGSEGV, a page fault of an instruction fetch: a jump out of the enclave, as far as we know */
+    jne 4f
+    cmpq $14, UC_TRAPNO(%rdx)
+    jne 4f
+    testb $16, UC_ERR(%rdx)
+    jnz 1f
+4:  xor %r8d, %r8d
     lea emu_eenter(%rip), %r9
     cmp %r9, %rax
     jb 2f
