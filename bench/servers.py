@@ -56,6 +56,7 @@ class Servers:
             shutil.copy(f"{self.programs}/{name}", f"{self.app}/image/bench/{name}")
         config = json.load(open(f"{self.app}/naos.json"))
         config["memory"]["size"] = "6GiB"
+        config["mounts"] = [{"target": "/tmp", "type": "memory", "size": "2GiB"}]
         config["entry_points"] += ["/bench/", "/bin/", "/usr/bin/"]
         config.setdefault("env", {}).setdefault("host", []).append("PORT")
         config["net"] = {"publish": [str(self.port)]}
