@@ -36,6 +36,7 @@ struct conflict_set {
 
 static struct spinlock set_lock = SPINLOCK(LOCK_CONFLICT);
 static struct vmspace *vcpu_spaces[VCPU_MAX];
+static const struct conflict_set *vcpu_sets[VCPU_MAX]; /* of those spaces, when they came; only ever compared */
 
 /* All spaces, to find who holds the units that one demands (MAP_FIXED, non-PIE): rare. Under set_lock. */
 static struct list all_spaces = LIST_INIT(all_spaces);
@@ -434,28 +435,36 @@ static int changes_prepare(struct vmspace *vm)
     return err ? err : flushed;
 }
 
-static void page_exchange(void *a, void *b)
+/* What lies there goes to the spare page, what vm has aside comes there, and its page is the next spare. */
+static int page_exchange(void *at, struct frame *out, struct frame *in)
 {
-    static uint8_t bounce[PAGE_SIZE] aligned_to(PAGE_SIZE); /* under set_lock */
-    memcpy(bounce, a, PAGE_SIZE);
-    memcpy(a, b, PAGE_SIZE);
-    memcpy(b, bounce, PAGE_SIZE);
+    static void *spare; /* under set_lock */
+    if (!spare)
+        spare = page_alloc(0);
+    if (!spare)
+        return -ENOMEM;
+    memcpy(spare, at, PAGE_SIZE);
+    memcpy(at, in->copy, PAGE_SIZE);
+    out->copy = spare;
+    spare = in->copy;
+    in->copy = NULL;
+    return 0;
 }
 
-/* What lies there goes aside, what vm has aside comes there; one buffer does for both. */
+/* What lies there goes aside, what vm has aside comes there. */
 static int change_apply(struct vmspace *vm, uint64_t page)
 {
     struct frame *out = in_place(vm, page), *in = shadow_get(&vm->frames, page);
     void *at = (void *)(page << PAGE_SHIFT);
     if (!in)
         return out ? frame_evict(vm->set, page, out) : 0;
+    int err = 0;
     if (out && out->refs > 0) {
-        page_exchange(at, in->copy);
-        out->copy = in->copy;
-        in->copy = NULL;
-        return shadow_set(&vm->set->place, page, in);
+        err = page_exchange(at, out, in);
+        return err ? err : shadow_set(&vm->set->place, page, in);
     }
-    int err = out ? frame_evict(vm->set, page, out) : 0;
+    if (out)
+        err = frame_evict(vm->set, page, out);
     if (err == 0)
         err = shadow_set(&vm->set->place, page, in);
     if (err)
@@ -678,6 +687,7 @@ static bool space_change(struct vmspace *from, struct vmspace *to)
 {
     unsigned me = arch_vcpu()->id;
     __atomic_store_n(&vcpu_spaces[me], to, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&vcpu_sets[me], to ? to->set : NULL, __ATOMIC_RELAXED);
     if (!to || (!__atomic_load_n(&to->set, __ATOMIC_SEQ_CST) && !__atomic_load_n(&to->is_barred, __ATOMIC_SEQ_CST)))
         return true;
     spin_lock(&set_lock);
@@ -686,6 +696,12 @@ static bool space_change(struct vmspace *from, struct vmspace *to)
     if (!may)
         __atomic_store_n(&vcpu_spaces[me], from, __ATOMIC_SEQ_CST);
     return may;
+}
+
+static bool space_is_bound(const struct vmspace *vm, unsigned vcpu)
+{
+    const struct conflict_set *set = vm ? __atomic_load_n(&vm->set, __ATOMIC_RELAXED) : NULL;
+    return set && __atomic_load_n(&vcpu_sets[vcpu], __ATOMIC_RELAXED) == set;
 }
 
 /* sched: who keeps vm from being resident. */
@@ -862,6 +878,7 @@ void conflict_settle(struct vmspace *vm)
 const struct sched_memory_ops sched_memory_ops = {
     .change = space_change,
     .blocker = space_blocker,
+    .is_bound = space_is_bound,
     .arrive = vm_make_resident,
 };
 

@@ -115,7 +115,8 @@ static struct task *queue_take(struct vcpu *from, struct vcpu *vcpu, uint64_t le
     list_for_each (task, &from->queue, queue_node) {
         bool is_ripe = least == 0 || now - (uint64_t)task->queued_at >= least;
         bool is_busy = task != vcpu->current && __atomic_load_n(&task->is_on_vcpu, __ATOMIC_ACQUIRE);
-        if (!is_ripe || !may_run_on(task, vcpu) || is_busy)
+        bool is_bound = from != vcpu && sched_memory_ops.is_bound(task->vm, from->id);
+        if (!is_ripe || !may_run_on(task, vcpu) || is_busy || is_bound)
             continue;
         if (!memory_change(vcpu->current->vm, task->vm)) {
             blocked = task;
@@ -323,7 +324,8 @@ static void wake_locked(struct task *task)
         return;
     }
     enqueue(vcpu, task);
-    if (vcpu->queue_count > 1 && __atomic_load_n(&idle_count, __ATOMIC_RELAXED) > 0)
+    bool may_steal = vcpu->queue_count > 1 && !sched_memory_ops.is_bound(task->vm, vcpu->id);
+    if (may_steal && __atomic_load_n(&idle_count, __ATOMIC_RELAXED) > 0)
         idle_kick(vcpu);
 }
 

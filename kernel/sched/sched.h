@@ -82,6 +82,8 @@ struct sched_memory_ops {
     bool (*change)(struct vmspace *from, struct vmspace *to);
     /* The vCPU that runs another space in conflict with vm now; -1: none. Also with a queue locked. */
     int (*blocker)(struct vmspace *vm);
+    /* A guess that takes no lock: does that vCPU run another space in conflict with vm? Then who waits there gets its turn there. */
+    bool (*is_bound)(const struct vmspace *vm, unsigned vcpu);
     /* On the new task's stack, no lock held: makes vm's content what lies in the user range. */
     bool (*arrive)(struct vmspace *vm); /* true: it had to be moved there */
 };
