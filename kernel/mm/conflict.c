@@ -5,6 +5,11 @@
  * pages in which it differs from what lies there: after fork, what one of the two has written since. For that, frames that
  * several spaces share are write-protected, and a write makes the writer one of its own (content_unshare).
  *
+ * What two differ in is more than what they use: programs build their tables when they start. Now and then all that had to
+ * be exchanged is tried without (changes_freeze): its content goes aside, the page is not accessible, and nobody's. Who
+ * touches it gets it back (content_thaw), and the page is left alone for longer after each such failure. An operation on
+ * areas finds all pages there (conflict_settle), and so does who holds the lock of its space while another comes in.
+ *
  * set_lock guards membership, frames, tables and residency. A space becomes resident only on a vCPU whose task is of that
  * space, while no other vCPU runs another of the set: vcpu_spaces says who runs where.
  */
@@ -17,6 +22,8 @@
 #include "time/clock.h"
 
 #define CLAIM_AFTER (20 * NS_PER_MS)
+#define FREEZE_EVERY 32 /* arrivals */
+#define HEAT_MAX     12
 #define HOT_FORKS 16 /* then what is hot must show again that it is: each page apart costs time in every swap */
 
 struct conflict_set {
@@ -25,6 +32,8 @@ struct conflict_set {
     struct vmspace *resident; /* NULL: the one that was is gone */
     unsigned count;
     struct hot_pages hot;
+    bool has_cold;            /* `place` may have marks of cold pages */
+    uint32_t arrivals;
     bool is_barred;           /* its members must not run: it is joined to another just now */
     struct vmspace *claimant; /* was refused; after CLAIM_AFTER it goes before all others */
     ns_t claimed_at;
@@ -234,6 +243,7 @@ static int frame_unshare(struct vmspace *vm, uint64_t page)
         return err;
     }
     f->refs--;
+    own->heat = f->heat;
     vm->set->epoch++;
     err = shadow_set(&vm->frames, page, own);
     if (err == 0)
@@ -360,16 +370,16 @@ static struct frame *zero_frame(struct vmspace *vm, uint64_t page)
     return f;
 }
 
-static int leaf_compare(struct vmspace *vm, uint64_t no)
+static int leaf_compare(struct vmspace *vm, uint64_t no, bool wants_cold)
 {
     struct frame **mine = shadow_leaf(&vm->frames, no), **placed = shadow_leaf(&vm->set->place, no); /* zero_frame may add mine */
     bool is_held = unit_is_held_by(vm, (uint32_t)(no * SHADOW_PAGES / UNIT_PAGES));
     int err = 0;
     for (unsigned i = 0; i < SHADOW_PAGES && err == 0; i++) {
         struct frame *f = mine ? mine[i] : NULL, *p = placed ? placed[i] : NULL;
-        if (f == p || (!f && !is_held))
+        if (f == p || (!f && !is_held) || (p && p->is_cold && !wants_cold))
             continue;
-        if (!f)
+        if (!f && !p->is_cold)
             zero_frame(vm, no * SHADOW_PAGES + i);
         err = change_note(vm->set, no * SHADOW_PAGES + i);
     }
@@ -382,7 +392,7 @@ static bool are_changes_known(const struct conflict_set *set, const struct vmspa
     return set->epoch == set->changes_epoch && set->changes_of[1] == vm && set->changes_of[0] == set->resident;
 }
 
-static int changes_find(struct vmspace *vm)
+static int changes_find(struct vmspace *vm, bool wants_cold)
 {
     struct conflict_set *set = vm->set;
     uint64_t no = 0;
@@ -390,12 +400,12 @@ static int changes_find(struct vmspace *vm)
     bool is_known = are_changes_known(set, vm);
     set->changes_of[0] = vm;
     set->changes_of[1] = set->resident;
-    if (is_known)
+    if (is_known && !wants_cold)
         return 0;
     set->change_count = 0;
     while (err == 0 && (no = MIN(shadow_next_leaf(&vm->frames, no), shadow_next_leaf(&set->place, no))) != UINT64_MAX)
-        err = leaf_compare(vm, no++);
-    set->changes_epoch = err ? set->epoch - 1 : set->epoch;
+        err = leaf_compare(vm, no++, wants_cold);
+    set->changes_epoch = err || wants_cold ? set->epoch - 1 : set->epoch;
     return err;
 }
 
@@ -459,6 +469,7 @@ static int change_apply(struct vmspace *vm, uint64_t page)
     if (!in)
         return out ? frame_evict(vm->set, page, out) : 0;
     int err = 0;
+    in->heat = out ? out->heat : 0;
     if (out && out->refs > 0) {
         err = page_exchange(at, out, in);
         return err ? err : shadow_set(&vm->set->place, page, in);
@@ -532,25 +543,82 @@ static void bring_abandon(struct vmspace *vm, size_t done)
         log_warn("the host did not change the protection of memory");
 }
 
-static int space_bring(struct vmspace *vm)
+static int changes_make(struct vmspace *vm)
 {
     struct conflict_set *set = vm->set;
     size_t done = 0;
-    int err = changes_find(vm);
-    if (err) {
-        set->change_count = 0;
-        return err;
-    }
-    err = changes_prepare(vm);
+    int err = changes_prepare(vm);
     for (; done < set->change_count && err == 0; done += err == 0)
         err = change_apply(vm, set->changes[done]);
     if (err) {
         bring_abandon(vm, done);
         return err;
     }
-    err = changes_protect(vm);
+    return changes_protect(vm);
+}
+
+/* ---- what stays away, under set_lock ------------------------------------------------------------------------------------ */
+
+/* A page is tried in one of 2^heat rounds. */
+static bool is_ripe(const struct conflict_set *set, const struct frame *f)
+{
+    return f && f->refs > 0 && ((set->arrivals / FREEZE_EVERY) & ((1U << f->heat) - 1)) == 0;
+}
+
+static int page_freeze(struct conflict_set *set, uint64_t page)
+{
+    struct frame *f = shadow_get(&set->place, page), *mark = frame_create();
+    if (!mark)
+        return -ENOMEM;
+    *mark = (struct frame){.heat = f->heat, .is_cold = true};
+    int err = frame_evict(set, page, f);
+    if (err) {
+        heap_free(mark);
+        return err;
+    }
+    err = shadow_set(&set->place, page, mark);
+    CHECK(err == 0); /* the table is there */
+    set->has_cold = true;
+    return 0;
+}
+
+/* What was to be exchanged stays away instead; what is not tried now, or cannot go aside, is left in `changes`. */
+static int changes_freeze(struct conflict_set *set)
+{
+    struct page_batch b;
+    size_t left = 0;
+    int err = 0;
+    protect_begin(&b);
+    for (size_t i = 0; i < set->change_count && err == 0; i++) {
+        uint64_t page = set->changes[i];
+        uaddr_t at = page << PAGE_SHIFT;
+        if (!is_ripe(set, shadow_get(&set->place, page)) || page_freeze(set, page))
+            set->changes[left++] = page;
+        else
+            err = protect_add(&b, at, at + PAGE_SIZE, PLAT_PROT_NONE);
+    }
+    set->change_count = left;
+    set->epoch++;
+    int flushed = batch_flush(&b);
+    return err ? err : flushed;
+}
+
+static int space_bring(struct vmspace *vm, bool wants_cold)
+{
+    struct conflict_set *set = vm->set;
+    int err = changes_find(vm, wants_cold);
+    if (err) {
+        set->change_count = 0;
+        return err;
+    }
+    if (!wants_cold && ++set->arrivals % FREEZE_EVERY == 0)
+        err = changes_freeze(set);
     if (err == 0)
+        err = changes_make(vm);
+    if (err == 0) {
         set->resident = vm;
+        set->has_cold &= !wants_cold;
+    }
     return err;
 }
 
@@ -604,6 +672,8 @@ static void frames_free(struct vmspace *vm)
     shadow_fini(&vm->frames);
 }
 
+static bool cold_bring(struct vmspace *vm);
+
 /*
  * The only member, resident: nothing has to be kept apart any more. What may not be written stays so until somebody wants
  * to: who forks in a loop writes the same few pages, which are apart already, and the host is not asked at all.
@@ -611,6 +681,8 @@ static void frames_free(struct vmspace *vm)
 static void set_dissolve(struct vmspace *vm)
 {
     struct conflict_set *set = vm->set;
+    if (!cold_bring(vm))
+        return;
     list_remove(&vm->set_node);
     vm->set = NULL;
     vm->hot = set->hot;
@@ -630,6 +702,7 @@ static void set_merge(struct conflict_set *set, struct conflict_set *other, int 
         set->count++;
     }
     set->epoch++;
+    set->has_cold |= other->has_cold;
     *err = shadow_merge(&set->place, &other->place);
     shadow_fini(&other->place);
     set_free(other);
@@ -833,11 +906,53 @@ static struct vmspace *victim_choose(struct conflict_set *set)
     return best;
 }
 
+/* What stays away comes, if vm is resident. False: it could not, and vm is lost. */
+static bool cold_bring(struct vmspace *vm)
+{
+    if (!vm->set->has_cold || vm->set->resident != vm || space_bring(vm, true) == 0)
+        return true;
+    space_lose(vm);
+    __atomic_store_n(&task_current()->is_interrupted, true, __ATOMIC_RELAXED);
+    return false;
+}
+
+/* One page comes, and is left alone for longer. */
+static int page_thaw(struct vmspace *vm, uint64_t page, struct frame *mark)
+{
+    struct conflict_set *set = vm->set;
+    mark->heat = MIN(mark->heat + 1, HEAT_MAX);
+    set->changes[0] = page;
+    set->change_count = 1;
+    set->epoch++;
+    return changes_make(vm);
+}
+
+static bool is_cold(const struct vmspace *vm, uint64_t page)
+{
+    const struct frame *f = vm->set && vm->set->has_cold && vm->set->resident == vm ? in_place(vm, page) : NULL;
+    return f && f->is_cold;
+}
+
+void content_thaw(struct vmspace *vm, uaddr_t start, uaddr_t end)
+{
+    int err = 0;
+    if (likely(!__atomic_load_n(&vm->set, __ATOMIC_ACQUIRE)))
+        return;
+    spin_lock(&set_lock);
+    for (uint64_t page = start >> PAGE_SHIFT; page < end >> PAGE_SHIFT && err == 0; page++) {
+        if (is_cold(vm, page))
+            err = page_thaw(vm, page, in_place(vm, page));
+    }
+    if (err)
+        space_lose(vm);
+    spin_unlock(&set_lock);
+}
+
 /* Under set_lock, which no other of the set runs without. Others are lost until vm can come in, or it is itself. */
 static void space_come_in(struct vmspace *vm)
 {
     struct conflict_set *set = vm->set;
-    while (!vm->is_lost && set->resident != vm && space_bring(vm)) {
+    while (!vm->is_lost && set->resident != vm && space_bring(vm, mutex_is_locked(&vm->lock))) {
         struct vmspace *victim = victim_choose(set);
         space_lose(victim ? victim : vm);
     }
@@ -861,17 +976,25 @@ static bool is_last(const struct vmspace *vm)
     return vm->set && vm->set->count == 1 && vm->set->resident == vm;
 }
 
-/*
- * Before anything changes in vm. Until then the last of a set stays in it: who forks in a loop makes the frames of all pages
- * once.
- */
-void conflict_settle(struct vmspace *vm)
+/* The last of a set stays in it until it faults or changes: who forks in a loop makes the frames of all pages once. */
+void conflict_end(struct vmspace *vm)
 {
     if (likely(!__atomic_load_n(&vm->set, __ATOMIC_ACQUIRE)))
         return;
     spin_lock(&set_lock);
     if (is_last(vm))
         set_dissolve(vm);
+    spin_unlock(&set_lock);
+}
+
+void conflict_settle(struct vmspace *vm)
+{
+    conflict_end(vm);
+    if (likely(!__atomic_load_n(&vm->set, __ATOMIC_ACQUIRE)))
+        return;
+    spin_lock(&set_lock);
+    if (vm->set)
+        cold_bring(vm);
     spin_unlock(&set_lock);
 }
 
@@ -1051,6 +1174,8 @@ int conflict_fork(struct vmspace *parent, struct vmspace *child)
     spin_lock(&set_lock);
     if (!parent->set)
         err = set_create(parent);
+    else if (!cold_bring(parent))
+        err = -ENOMEM;
     if (err == 0) {
         parent->set->epoch++;
         err = frames_share(parent, child);

@@ -488,6 +488,7 @@ int vm_protect_growing(struct vmspace *vm, uaddr_t addr, uint64_t size, unsigned
     if (range_check(addr, &size))
         return -ENOMEM;
     mutex_lock(&vm->lock);
+    conflict_settle(vm);
     struct area *a = area_at_or_after(vm, addr);
     int err = !a || a->start >= addr + size ? -ENOMEM : up || !a->is_stack ? -EINVAL : 0;
     if (err == 0)
@@ -713,6 +714,7 @@ int vm_lock(struct vmspace *vm, uaddr_t addr, uint64_t size, bool is_locked)
     if (start == end)
         return 0;
     mutex_lock(&vm->lock);
+    conflict_settle(vm);
     int err = is_covered(vm, start, end) ? area_isolate(vm, start, end) : -ENOMEM;
     for (struct area *a = area_find(vm, start); a && a->start < end && err == 0; a = area_next(a)) {
         a->is_locked = is_locked;
@@ -726,6 +728,7 @@ int vm_lock(struct vmspace *vm, uaddr_t addr, uint64_t size, bool is_locked)
 void vm_lock_all(struct vmspace *vm, bool is_locked, bool future)
 {
     mutex_lock(&vm->lock);
+    conflict_settle(vm);
     vm->locks_new = future;
     for (struct area *a = area_at_or_after(vm, 0); a; a = area_next(a)) {
         a->is_locked = is_locked;
@@ -880,6 +883,7 @@ static int access_widen(struct vmspace *vm, struct area *a, uaddr_t page)
     vm->unshare_size = page == vm->unshare_next ? MIN(vm->unshare_size * 2, UNSHARE_MAX) : PAGE_SIZE;
     end = MIN(a->end, start + vm->unshare_size);
     vm->unshare_next = end;
+    content_thaw(vm, start, end);
     int err = a->prot & VM_WRITE ? content_unshare(vm, start, end) : 0;
     return err ? err : protect_range(start, end, a->prot);
 }
@@ -894,6 +898,7 @@ static int fault_locked(struct vmspace *vm, const struct arch_fault *f)
         return -EFAULT;
     if (!is_allowed(a, f))
         return -EACCES;
+    content_thaw(vm, page, page + PAGE_SIZE);
     if (page_is_committed(page >> PAGE_SHIFT))
         return access_widen(vm, a, page);
     cluster_choose(vm, a, page, &start, &end);
@@ -911,7 +916,7 @@ int vm_fault(struct vmspace *vm, const struct arch_fault *f)
         return -EFAULT; /* the kernel touched user memory with the space locked: the access fails */
     mutex_lock(&vm->lock);
     vm_make_resident(vm);
-    conflict_settle(vm);
+    conflict_end(vm);
     int err = vm->is_lost ? -ENOMEM : fault_locked(vm, f);
     mutex_unlock(&vm->lock);
     return err;

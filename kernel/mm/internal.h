@@ -40,6 +40,8 @@ struct area {
 struct frame {
     void *copy;    /* the content; NULL: it lies in place */
     uint32_t refs; /* spaces that have it */
+    uint8_t heat;  /* of the page where it lies: how often a trial to do without the page failed */
+    bool is_cold;  /* no content, and nobody's: marks a page that stays away until it is touched */
 };
 struct shadow_leaf {
     uint64_t no; /* of SHADOW_PAGES pages */
@@ -190,7 +192,9 @@ void space_unregister(struct vmspace *vm);
 bool vm_is_resident(struct vmspace *vm);
 bool vm_make_resident(struct vmspace *vm); /* of the current task: swaps if another is, and says so */
 nodiscard int conflict_fork(struct vmspace *parent, struct vmspace *child);
-void conflict_settle(struct vmspace *vm); /* of the current task: the last of a set is in none, and nothing is shared any more */
+/* Of the current task. end: the last of a set is in none. settle: that, and all pages are there; before areas are changed. */
+void conflict_end(struct vmspace *vm);
+void conflict_settle(struct vmspace *vm);
 /* Between begin and end nobody makes vm a member of a set: it goes. leave: drops its content if it is in one. */
 void conflict_leave_begin(void);
 bool conflict_leave(struct vmspace *vm); /* true: it was in one, and its content is dropped */
@@ -206,6 +210,7 @@ nodiscard int content_unshare(struct vmspace *vm, uaddr_t start, uaddr_t end); /
 void content_written(struct vmspace *vm, uint64_t page); /* by a program, which had to be let */
 /* Of a page that does not lie in place: reads or writes a part of it. -EAGAIN: it lies in place, or nowhere. */
 nodiscard int content_access(struct vmspace *vm, uaddr_t addr, char *buf, size_t n, bool is_write);
+void content_thaw(struct vmspace *vm, uaddr_t start, uaddr_t end); /* what stays away until it is touched comes */
 bool content_is_mine(struct vmspace *vm, uint64_t page); /* does what lies there belong to vm? */
 
 /* ---- park.c: what the next run of a program finds ready --------------------------------------------------------- */

@@ -58,6 +58,11 @@ void mutex_unlock(struct mutex *mutex)
     spin_unlock(&mutex->lock);
 }
 
+bool mutex_is_locked(const struct mutex *mutex)
+{
+    return __atomic_load_n(&mutex->holder, __ATOMIC_RELAXED) != NULL;
+}
+
 bool mutex_is_mine(const struct mutex *mutex)
 {
     return mutex->holder == task_current();

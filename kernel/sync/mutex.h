@@ -14,6 +14,7 @@ void mutex_lock(struct mutex *mutex);
 nodiscard bool mutex_trylock(struct mutex *mutex);
 void mutex_unlock(struct mutex *mutex);
 bool mutex_is_mine(const struct mutex *mutex);
+bool mutex_is_locked(const struct mutex *mutex); /* by anybody; a hint */
 
 /* Many readers or one writer; a waiting writer goes before new readers. */
 struct rwlock {
