@@ -3,6 +3,8 @@
  * What runs in the enclave under a lying host. Calls may fail; what succeeds must be right: exit status 99 says that it was not.
  * The file /data/long holds 64-bit numbers, 0 1 2 ...
  */
+#include <arpa/inet.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -12,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
@@ -108,8 +112,70 @@ static void forged(int signo)
     check(0, "a signal that only the processor may cause");
 }
 
-int main(void)
+/* A store and a directory of the host, where the configuration has them. */
+static void mounts_use(unsigned round)
 {
+    static const char *const dirs[] = {"/store", "/host"};
+    char name[64], other[64], text[3000], seen[sizeof(text)];
+    struct stat st;
+    for (int i = 0; i < 2; i++) {
+        snprintf(name, sizeof(name), "%s/f%u", dirs[i], round % 3);
+        snprintf(other, sizeof(other), "%s/g%u", dirs[i], round % 3);
+        memset(text, 'a' + (int)round % 26, sizeof(text));
+        int fd = open(name, O_RDWR | O_CREAT | O_TRUNC, 0600);
+        if (fd < 0)
+            continue;
+        if (pwrite(fd, text, sizeof(text), 100) == sizeof(text) && fsync(fd) == 0 && pread(fd, seen, sizeof(seen), 100) == sizeof(seen))
+            check(i == 1 || memcmp(text, seen, sizeof(text)) == 0, "a file of a store");
+        fstat(fd, &st), fchmod(fd, 0640), ftruncate(fd, 2000), futimens(fd, NULL);
+        close(fd);
+        link(name, other), rename(other, name), symlink("f0", other), readlink(other, seen, sizeof(seen)), unlink(other);
+        snprintf(other, sizeof(other), "%s/d%u", dirs[i], round % 3);
+        mkdir(other, 0700), rmdir(other);
+        DIR *d = opendir(dirs[i]);
+        while (d && readdir(d))
+            ;
+        if (d)
+            closedir(d);
+    }
+}
+
+static void sockets_use(void)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(0xc0000201)}, b;
+    socklen_t length = sizeof(b);
+    int one = 1;
+    for (int type = SOCK_STREAM; type <= SOCK_DGRAM; type++) {
+        int fd = socket(AF_INET, type | SOCK_NONBLOCK, 0);
+        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+        connect(fd, (struct sockaddr *)&a, sizeof(a));
+        getsockname(fd, (struct sockaddr *)&b, &length);
+        send(fd, "datagram", 8, MSG_NOSIGNAL);
+        sendto(fd, "datagram", 8, MSG_NOSIGNAL, (struct sockaddr *)&a, sizeof(a));
+        char buf[64];
+        recv(fd, buf, sizeof(buf), 0);
+        getsockopt(fd, SOL_SOCKET, SO_ERROR, &one, &length);
+        shutdown(fd, SHUT_RDWR);
+        close(fd);
+    }
+}
+
+/* What programs leave behind in memory is not the next one's, nor the host's. */
+static void secrets_leave(void)
+{
+    size_t size = 256 << 10;
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p != MAP_FAILED)
+        memset(p, 0xc7, size), munmap(p, size);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1) { /* only in a kernel that leaks on purpose (canary.c) */
+        char text[9] = "PLANT 1\n";
+        text[6] = *argv[1];
+        return write(1, text, 8) != 8;
+    }
     static const int faults[] = {SIGSEGV, SIGFPE, SIGBUS, SIGTRAP, SIGILL, SIGSYS, SIGSTKFLT};
     for (unsigned i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
         signal(faults[i], forged);
@@ -122,6 +188,9 @@ int main(void)
         file_use(round);
         streams_use();
         child_use();
+        secrets_leave();
+        mounts_use(round);
+        sockets_use();
         if (has_thread)
             pthread_join(thread, NULL);
     }

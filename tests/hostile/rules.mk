@@ -16,7 +16,7 @@ $(HOSTILE)/naos: $(HOSTILE_OBJ)
 	$(Q)$(CC) -pie $^ $(HOST_LIBS) -o $@
 $(HOSTILE)/program: tests/hostile/program.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(STD) -O1 -Wall -Wextra -pthread -static $< -o $@
+	$(Q)$(CC) $(STD) -O1 -Wall -Wextra -Wno-unused-result -pthread -static $< -o $@
 
 CHECKS += check-hostile
 .PHONY: check-hostile hostile
@@ -56,4 +56,28 @@ check-entry: all $(ENTRY_PARTS)
 entry: all $(ENTRY_PARTS)
 	tests/hostile/run-entry depth1 fault:0 depth2 boot state:0
 
--include $(HOSTILE)/entry.d
+# What leaves the enclave: a kernel whose memory is full of canaries, and a host that looks for them.
+CANARY := $(B)/canary
+CANARY_WRAP := heap_alloc page_alloc checked_call copy_from_user copy_to_user
+CANARY_OBJ := $(SGX_C:%.c=$(CANARY)/%.o) $(SGX_S:%.S=$(B)/sgx/%.o) $(CANARY)/gen/hostcall_gen.o $(CANARY)/gen/syscall_table.o $(CANARY)/tests/hostile/canary.o
+CANARY_CFLAGS := $(SGX_CFLAGS) -g0
+$(CANARY)/%.o: %.c | $(GENERATED)
+	@mkdir -p $(@D)
+	$(SAY) CC "$< (canary)"
+	$(Q)$(CC) $(CANARY_CFLAGS) -MMD -MP -c $< -o $@
+$(CANARY)/gen/%.o: $(GEN)/%.c | $(GENERATED)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CANARY_CFLAGS) -MMD -MP -c $< -o $@
+$(CANARY)/kernel.elf: $(CANARY_OBJ) platform/sgx/trusted/kernel.lds
+	$(SAY) LD $@
+	$(Q)$(CC) $(SGX_LDFLAGS) $(CANARY_WRAP:%=-Wl,--wrap=%) -Wl,-T,platform/sgx/trusted/kernel.lds $(CANARY_OBJ) -l:libIPSec_MB.a -o $@
+LEAK_OBJ := $(filter-out $(B)/host/host/serve/call.o,$(HOST_OBJ)) $(HOSTILE)/leak.o
+$(HOSTILE)/naos-leak: $(LEAK_OBJ)
+	$(SAY) LD $@
+	$(Q)$(CC) -pie $^ $(HOST_LIBS) -o $@
+CHECKS += check-leak
+.PHONY: check-leak
+check-leak: all $(CANARY)/kernel.elf $(HOSTILE)/naos-leak $(HOSTILE)/program
+	tests/hostile/run-leak
+
+-include $(HOSTILE)/entry.d $(HOSTILE)/leak.d $(CANARY_OBJ:.o=.d)
