@@ -49,6 +49,29 @@ static void vcpu_fail(struct serve_vcpu *vcpu, const struct sgx_run *run)
     serve_exit(vcpu, SERVE_STATUS_FAILED);
 }
 
+static bool is_any_inside(const struct serve *serve)
+{
+    for (unsigned i = 0; i < serve->options.vcpu_count; i++) {
+        if (!atomic_load(&serve->vcpus[i].is_gone))
+            return true;
+    }
+    return false;
+}
+
+/* A kick that meets a vCPU on its way in is lost: those that are still there are kicked until they have gone. */
+static void others_end(struct serve_vcpu *vcpu)
+{
+    struct serve *serve = vcpu->serve;
+    atomic_store(&vcpu->is_gone, true);
+    for (unsigned pause = 50; is_any_inside(serve); pause = pause < 5000 ? pause * 2 : pause) {
+        usleep(pause);
+        for (unsigned i = 0; i < serve->options.vcpu_count; i++) {
+            if (!atomic_load(&serve->vcpus[i].is_gone))
+                vcpu_kick(&serve->vcpus[i]);
+        }
+    }
+}
+
 static void *vcpu_main(void *arg)
 {
     struct serve_vcpu *vcpu = arg;
@@ -57,6 +80,7 @@ static void *vcpu_main(void *arg)
     if (sgx_thread_init(serve->enclave, vcpu->id) < 0) {
         error_report("vCPU %u: %s", vcpu->id, strerror(errno));
         serve_exit(vcpu, SERVE_STATUS_FAILED);
+        atomic_store(&vcpu->is_gone, true);
         return NULL;
     }
     sgx_enter(serve->enclave, vcpu->id, SGX_EENTER, (uint64_t)vcpu->frame, (uint64_t)serve->boot, 0, &run);
@@ -71,6 +95,7 @@ static void *vcpu_main(void *arg)
         }
     }
     sgx_thread_fini(serve->enclave, vcpu->id);
+    others_end(vcpu);
     return NULL;
 }
 

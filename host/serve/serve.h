@@ -24,6 +24,7 @@ struct serve_vcpu {
     struct hostcall_frame *frame;
     uint8_t *buffer;
     _Atomic bool is_waiting;     /* in the wait call */
+    _Atomic bool is_gone;        /* its thread ends */
     _Atomic uint32_t is_kicked;  /* another vCPU, or the ticker, wants this one; a futex */
     unsigned queued_ticks;   /* the ticker's: for how many ticks tasks have waited on it */
     uint64_t exits, interrupts, exceptions;

@@ -17,6 +17,7 @@
 #include "mm/internal.h"
 
 enum { PAGE_PROT = 7, PAGE_KEPT = 8, PAGE_BUSY = 0x10, PAGE_UNCLEAN = 0x20, PAGE_STALE = 0x40, PAGE_COMMITTED = 0x80 };
+#define PAGE_UNSURE PAGE_KEPT /* of a live page: a change of its protection failed, so any of the two may hold */
 
 #define HOST_RW     (PLAT_PROT_READ | PLAT_PROT_WRITE)
 #define STALE_SHARE 8 /* at most one part in so many of memory */
@@ -159,13 +160,18 @@ static int commit_apply(const struct plat_range *ranges, size_t count)
     return err;
 }
 
+static void entry_make_unsure(uint8_t *e)
+{
+    *e = (uint8_t)((*e & ~PAGE_PROT) | PAGE_UNSURE);
+}
+
 /* The host refused, or says so: nothing is sure of these pages but that they are there. Whoever needs one asks again. */
 static int protect_apply(const struct plat_range *ranges, size_t count)
 {
     int err = plat_mem_protect(ranges, count);
     for (size_t i = 0; err && i < count; i++) {
         for (uint64_t off = 0; off < ranges[i].size; off += PAGE_SIZE)
-            *entry_of((ranges[i].addr + off) >> PAGE_SHIFT) &= (uint8_t)~PAGE_PROT;
+            entry_make_unsure(entry_of((ranges[i].addr + off) >> PAGE_SHIFT));
     }
     return err;
 }
@@ -221,15 +227,18 @@ static int commit_page(struct commit *c, uaddr_t at)
     return batch_add(&c->fresh, at, c->prot);
 }
 
-/* The host did not let them be used again: they are nobody's, as they were. */
+/*
+ * The host did not let all of them be used again, or says so. Some may have access by now, with somebody's old content: it is taken away, or
+ * they go.
+ */
 static void unclean_give_back(uaddr_t start, uaddr_t end)
 {
     for (uaddr_t at = start; at < end; at += PAGE_SIZE) {
         uint8_t *e = entry_of(at >> PAGE_SHIFT);
         if (!e || !(*e & PAGE_UNCLEAN))
             continue;
-        __atomic_fetch_add(&stale_bytes, PAGE_SIZE, __ATOMIC_RELAXED);
-        __atomic_store_n(e, PAGE_COMMITTED | PAGE_STALE, __ATOMIC_RELEASE);
+        *e = PAGE_COMMITTED | HOST_RW;
+        retire_range(at, at + PAGE_SIZE);
     }
 }
 
@@ -257,12 +266,12 @@ static int commit_all(uaddr_t start, uaddr_t end, unsigned prot, bool wants_zero
     err = err ? err : fresh ? fresh : reused;
     if (!c.has_reused)
         return err;
-    if (reused) {
+    if (err) { /* of any batch: which pages can be touched is not sure */
         unclean_give_back(start, end);
         return err;
     }
     clear_unclean(start, end, wants_zero);
-    return err ? err : protect_range(start, end, prot);
+    return protect_range(start, end, prot);
 }
 
 int commit_range(uaddr_t start, uaddr_t end, unsigned prot)
@@ -294,10 +303,10 @@ int protect_add(struct page_batch *b, uaddr_t start, uaddr_t end, unsigned prot)
     int err = 0;
     for (uaddr_t at = committed_next(start, end); at < end && err == 0; at = committed_next(at + PAGE_SIZE, end)) {
         uint8_t *e = entry_of(at >> PAGE_SHIFT);
-        if ((*e & PAGE_PROT) == prot)
+        if ((*e & (PAGE_PROT | PAGE_UNSURE)) == prot)
             continue;
         err = batch_add(b, at, prot);
-        *e = (uint8_t)((*e & ~PAGE_PROT) | prot);
+        *e = (uint8_t)((*e & ~(PAGE_PROT | PAGE_UNSURE)) | prot);
     }
     return err;
 }

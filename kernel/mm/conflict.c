@@ -147,13 +147,25 @@ static int frame_drop(struct vmspace *vm, uint64_t page, struct frame *f)
 
 /* ---- the content of a range, as flat.c wants it ----------------------------------------------------------------- */
 
+/* Pages that a commit brought before it failed: without a frame the next of the set would take them, and what is in them, for its own. */
+static void orphans_retire(struct vmspace *vm, uaddr_t start, uaddr_t end)
+{
+    for (uaddr_t at = committed_next(start, end); at < end; at = committed_next(at + PAGE_SIZE, end)) {
+        if (!in_place(vm, at >> PAGE_SHIFT))
+            retire_range(at, at + PAGE_SIZE);
+    }
+}
+
 /* What was committed becomes vm's. */
 static int content_own(struct vmspace *vm, uaddr_t start, uaddr_t end, int err)
 {
-    if (err || !vm->set)
+    if (!vm->set)
         return err;
     spin_lock(&set_lock);
-    err = frames_add(vm, start, end);
+    if (err == 0)
+        err = frames_add(vm, start, end);
+    if (err)
+        orphans_retire(vm, start, end);
     spin_unlock(&set_lock);
     return err;
 }
@@ -435,6 +447,8 @@ static int changes_prepare(struct vmspace *vm)
         bool is_mine = shadow_get(&vm->frames, set->changes[i]) != NULL;
         if (is_mine && committed_bytes(start, end) < end - start)
             err = commit_range_dirty(start, end);
+        if (err)
+            orphans_retire(vm, start, end);
         for (uaddr_t at = start; at < end && err == 0; at += PAGE_SIZE) {
             unsigned needs = is_mine ? rw : PLAT_PROT_READ;
             if ((page_prot(at >> PAGE_SHIFT) & needs) != needs)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A process forks while its other threads run, sleep and touch memory. */
+#include "mm/usercopy.h"
+#include "platform/fake/fake.h"
 #include "unit.h"
 
 #define CLONE_THREAD_FLAGS 0x10f00u /* VM FS FILES SIGHAND THREAD */
@@ -66,7 +68,57 @@ static void threads_and_forks(struct arch_regs *regs)
     user_exit(regs, 0);
 }
 
+/* ---- memory that comes in part ----------------------------------------------------------------------------------------- */
+
+#define PART_SIZE (256UL << 10)
+static uint64_t part_fail;
+
+/* What fails the first time is there the second time, or not; it is the child's alone. */
+static void part_child(struct arch_regs *regs)
+{
+    const uint64_t mark = 0x5555;
+    int failed = 0;
+    fake_fail(FAKE_FAULT_COMMIT, part_fail, false);
+    for (uint64_t off = 0; off < PART_SIZE; off += 4096)
+        failed += copy_to_user(data + off, &mark, sizeof(mark)) != 0;
+    fake_fail(FAKE_FAULT_COMMIT, 0, false);
+    for (uint64_t off = 0; off < PART_SIZE; off += 4096)
+        failed += copy_to_user(data + off, &mark, sizeof(mark)) != 0;
+    const uint64_t time[2] = {0, 50000000};
+    failed += copy_to_user(data, time, sizeof(time)) != 0;
+    SYS(regs, nanosleep, data); /* the parent looks meanwhile */
+    user_exit(regs, failed >= 0 ? 7 : 8);
+}
+
+/* Leaves stale pages behind, where the second cluster is. */
+static void part_first(struct arch_regs *regs)
+{
+    const uint64_t mark = 0x4444;
+    user_put(data + (64UL << 10), &mark, sizeof(mark));
+    user_exit(regs, 7);
+}
+
+/* Stale pages and fresh ones, which the child asks for in one go while the n-th change of memory fails: the parent finds its own zeros. */
+static void commit_in_part(struct arch_regs *regs)
+{
+    uint64_t seen;
+    for (part_fail = 1; part_fail < 12; part_fail++) {
+        data = user_map(regs, PART_SIZE);
+        EXPECT_EQ(user_wait(regs, user_fork(regs, part_first)), 7 << 8);
+        int64_t pid = user_fork(regs, part_child);
+        SYS(regs, sched_yield);
+        for (uint64_t off = 0; off < PART_SIZE; off += 4096) {
+            user_get(&seen, data + off, sizeof(seen));
+            EXPECT_EQ(seen, 0);
+        }
+        int64_t status = user_wait(regs, pid);
+        EXPECT(status == 7 << 8 || status == 9);
+    }
+    user_exit(regs, 0);
+}
+
 static const struct unit_test tests[] = {
+    {"commit_in_part", .user = commit_in_part, .seeds = 2},
     {"threads_and_forks", .user = threads_and_forks, .vcpus = 2, .seeds = 12},
     {"threads_and_forks_3", .user = threads_and_forks, .vcpus = 3, .seeds = 12},
 };
