@@ -23,7 +23,7 @@ struct pagecache_ops {
     /* Writes pages that follow each other to where they come from. NULL: memory is all there is. */
     int (*write)(struct pagecache *pc, uint64_t idx, void *const *pages, size_t count);
     /* With write: a clean page is about to become dirty. -ENOSPC and its like: it must not. May sleep. */
-    int (*reserve)(struct pagecache *pc);
+    int (*reserve)(struct pagecache *pc, uint64_t idx);
     int (*sync)(struct pagecache *pc); /* with write: what msync(2) does, until it is durable */
     bool wants_read_ahead;             /* else aligned clusters are filled */
     bool can_refill;                   /* a clean page may be dropped: fill brings the same again. Not if pages are changed without write */

@@ -45,7 +45,7 @@ int pagecache_dirty(struct pagecache *pc, uint64_t idx)
 {
     if (!pc->ops || !pc->ops->write || is_dirty(pc, idx))
         return 0;
-    int err = pc->ops->reserve(pc);
+    int err = pc->ops->reserve(pc, idx);
     if (err == 0)
         dirty_set(pc, idx, true);
     return err;

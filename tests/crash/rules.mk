@@ -29,7 +29,7 @@ check-store: naos $(STORE_BIN)/store_test $(STORE_BIN)/attack_test $(STORE_BIN)/
 	@status=0; $(STORE_BIN)/store_test || status=1; $(STORE_BIN)/attack_test || status=1; $(STORE_BIN)/crash_test $(STATES) $(SEED) || status=1; \
 	tests/crash/tools || status=1; exit $$status
 # Stores in an enclave, and the system-call tests of files on one.
-STORE_SYS_TESTS := chmod fcntl_lock fifo filestress flags fsstress fsx fsx_map getdents inotify mkdir open openat2 overlay pwritev2 rename \
+STORE_SYS_TESTS := chmod fallocate fcntl_lock fifo filestress flags fsstress fsx fsx_map getdents inotify mkdir open openat2 overlay pwritev2 rename \
 	splice statx unlink utimensat xattr
 check-store-enclave: all sys-tests
 	tests/crash/enclave $(filter $(STORE_SYS_TESTS),$(SYS_TESTS))

@@ -7,7 +7,8 @@
 #include "fs/store/internal.h"
 
 #define GROW_BLOCKS 4096u /* at least 16 MiB at a time, and a 32nd: room that nobody uses is not worth much more */
-#define MARGIN      64u   /* for the nodes that freeing takes when nothing else is left */
+#define MARGIN      96u   /* for the nodes that freeing takes, and for overwriting, when nothing else is left */
+#define MARGIN_LAST 32u   /* of these, what overwriting leaves */
 #define POOL_MAX    512u
 
 int space_init(struct store *st)
@@ -29,12 +30,17 @@ void space_fini(struct store *st)
 
 /* ---- how much ------------------------------------------------------------------------------------------------------- */
 
-/* What data may still take: a reserved block may need a node of its own, a dirty node needs a block. */
-uint64_t space_available(const struct store *st)
+/* What may still be taken: a reserved block may need a node of its own, a dirty node needs a block. */
+static uint64_t available(const struct store *st, uint64_t margin)
 {
     const struct space *s = &st->space;
-    uint64_t taken = s->used_count + 2 * s->reserved + st->dirty_count + MARGIN;
+    uint64_t taken = s->used_count + 2 * s->reserved + st->dirty_count + margin;
     return taken < s->max ? s->max - taken : 0;
+}
+
+uint64_t space_available(const struct store *st)
+{
+    return available(st, MARGIN);
 }
 
 static int grow(struct store *st, uint64_t blocks)
@@ -70,29 +76,44 @@ static void pool_give(struct space *s)
     }
 }
 
-int space_need(struct store *st, uint64_t blocks)
+static int need(struct store *st, uint64_t blocks, uint64_t margin)
 {
     struct space *s = &st->space;
-    if (space_available(st) < blocks)
+    if (available(st, margin) < blocks)
         pool_give(s);
-    if (space_available(st) < blocks && s->pending_count > 0) {
+    if (available(st, margin) < blocks && s->pending_count > 0) {
         int err = store_commit(st);
         if (err)
             return err;
     }
-    if (space_available(st) < blocks)
+    if (available(st, margin) < blocks)
         return -ENOSPC;
     return make_room(st, blocks + 2 * s->reserved + st->dirty_count);
 }
 
-int store_reserve(struct store *st, uint64_t blocks)
+int space_need(struct store *st, uint64_t blocks)
+{
+    return need(st, blocks, MARGIN);
+}
+
+static int reserve(struct store *st, uint64_t blocks, uint64_t margin)
 {
     if (st->is_read_only)
         return -EROFS;
-    int err = st->failed ? -EIO : space_need(st, 2 * blocks);
+    int err = st->failed ? -EIO : need(st, 2 * blocks, margin);
     if (err == 0)
         st->space.reserved += blocks;
     return err;
+}
+
+int store_reserve(struct store *st, uint64_t blocks)
+{
+    return reserve(st, blocks, MARGIN);
+}
+
+int store_reserve_again(struct store *st)
+{
+    return reserve(st, 1, MARGIN_LAST);
 }
 
 void store_unreserve(struct store *st, uint64_t blocks)

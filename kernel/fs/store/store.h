@@ -64,6 +64,8 @@ struct store_info {
 void store_info(const struct store *st, struct store_info *info);
 /* Room for blocks that will be written later. -ENOSPC. store_write takes from it as much as it is told. */
 nodiscard int store_reserve(struct store *st, uint64_t blocks);
+/* For one block of a file that has data there already: also where no room is left, for the old one is free after the next commit. */
+nodiscard int store_reserve_again(struct store *st);
 void store_unreserve(struct store *st, uint64_t blocks);
 
 /* ---- inodes ---- */

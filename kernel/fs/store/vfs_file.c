@@ -12,6 +12,7 @@
 
 #define POOL_BLOCKS 128
 #define FILL_BLOCKS 32u /* asked for at a time */
+#define LEAVES_LEFT 160u /* room that fallocate leaves for the tree */
 
 /* ---- pages ------------------------------------------------------------------------------------------------------------- */
 
@@ -84,23 +85,29 @@ static bool pool_take(struct store_fs *fs)
     return false;
 }
 
-static int pool_fill_and_take(struct inode *inode)
+static bool has_data(struct store *st, uint64_t ino, uint64_t block)
+{
+    struct store_place place;
+    return store_map(st, ino, block, &place, 1) == 0 && place.addr;
+}
+
+static int pool_fill_and_take(struct inode *inode, uint64_t idx)
 {
     struct store *st = store_begin(inode);
     int err = store_reserve(st, POOL_BLOCKS);
     if (err == 0)
         __atomic_fetch_add(&store_fs_of(inode->sb)->pool, POOL_BLOCKS - 1, __ATOMIC_RELAXED);
     else if (err == -ENOSPC)
-        err = store_reserve(st, 1);
+        err = has_data(st, inode->ino, idx) ? store_reserve_again(st) : store_reserve(st, 1);
     store_end(inode);
     return err;
 }
 
-static int pages_reserve(struct pagecache *pc)
+static int pages_reserve(struct pagecache *pc, uint64_t idx)
 {
     struct inode *inode = pc->owner;
     struct store_fs *fs = store_fs_of(inode->sb);
-    int err = pool_take(fs) ? 0 : pool_fill_and_take(inode);
+    int err = pool_take(fs) ? 0 : pool_fill_and_take(inode, idx);
     if (err == 0)
         __atomic_fetch_add(&fs->dirty_pages, 1, __ATOMIC_RELAXED);
     return err;
@@ -227,28 +234,83 @@ static int hole_make(struct inode *inode, uint64_t off, uint64_t end)
     return err ? err : zeros_write(inode, last, end);
 }
 
-/* A store cannot hold places for overwriting; it can say whether there is room now. */
-static int room_check(struct inode *inode, uint64_t size)
+/* The first blocks in a row, at or after *block and before `end`, that have no data: how many, or -errno. */
+static int64_t hole_find(struct store *st, uint64_t ino, uint64_t *block, uint64_t end)
 {
-    uint64_t blocks = align_up(size, PAGE_SIZE) >> PAGE_SHIFT;
+    int err = store_seek(st, ino, block, false);
+    if (err || *block >= end)
+        return err;
+    uint64_t data = *block;
+    err = store_seek(st, ino, &data, true);
+    if (err && err != -ENXIO)
+        return err;
+    return (int64_t)((err ? end : MIN(data, end)) - *block);
+}
+
+/* Is there room for all the holes, and the leaves that name the blocks in them? */
+static int room_ask(struct inode *inode, uint64_t first, uint64_t end)
+{
+    struct store_info info;
+    uint64_t holes = 0;
+    int64_t n = 1;
     struct store *st = store_begin(inode);
-    int err = store_reserve(st, blocks);
-    if (err == 0)
-        store_unreserve(st, blocks);
+    for (uint64_t at = first; n > 0 && at < end; at += (uint64_t)MAX(n, 0)) {
+        n = hole_find(st, inode->ino, &at, end);
+        holes += (uint64_t)MAX(n, 0);
+    }
+    store_info(st, &info);
     store_end(inode);
-    return err;
+    return n < 0 ? (int)n : holes + holes / 64 + LEAVES_LEFT > info.free && holes > 0 ? -ENOSPC : 0;
+}
+
+/* Without the inode's lock. What was promised to dirty pages, and what was freed, is sure after a commit. */
+static int room_check(struct inode *inode, uint64_t off, uint64_t end)
+{
+    uint64_t first = off >> PAGE_SHIFT, last = align_up(end, PAGE_SIZE) >> PAGE_SHIFT;
+    int err = room_ask(inode, first, last);
+    if (err != -ENOSPC)
+        return err;
+    err = store_fs_sync(store_fs_of(inode->sb));
+    return err ? err : room_ask(inode, first, last);
+}
+
+/*
+ * A hole gets blocks of zeros: then there is room for what is written there later, since overwriting takes none for long
+ * (store_reserve_again), and that holds after a restart as well.
+ */
+static int holes_fill(struct inode *inode, uint64_t off, uint64_t end)
+{
+    static const char zeros[PAGE_SIZE];
+    const void *blocks[FILL_BLOCKS];
+    uint64_t at = off >> PAGE_SHIFT, last = align_up(end, PAGE_SIZE) >> PAGE_SHIFT;
+    for (size_t i = 0; i < FILL_BLOCKS; i++)
+        blocks[i] = zeros;
+    for (;;) {
+        struct store *st = store_begin(inode);
+        int64_t n = hole_find(st, inode->ino, &at, last);
+        int err = n > 0 ? store_write(st, inode->ino, at, blocks, MIN((size_t)n, FILL_BLOCKS), 0) : (int)n;
+        store_end(inode);
+        if (err || n == 0)
+            return err;
+    }
 }
 
 static int file_fallocate(struct file *f, int mode, uint64_t off, uint64_t size)
 {
     struct inode *inode = f->inode;
     uint64_t end = off + size;
-    if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+    if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE) ||
+        (mode & FALLOC_FL_PUNCH_HOLE && !(mode & FALLOC_FL_KEEP_SIZE)))
         return -EOPNOTSUPP;
+    int err = mode & FALLOC_FL_PUNCH_HOLE ? 0 : room_check(inode, off, end);
+    if (err)
+        return err;
     mutex_lock(&inode->lock);
     uint64_t old = inode->pages->size;
-    int err = mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE) ? (off < old ? hole_make(inode, off, MIN(end, old)) : 0)
-                                                                   : room_check(inode, size);
+    if (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE) && off < old)
+        err = hole_make(inode, off, MIN(end, old));
+    if (err == 0 && !(mode & FALLOC_FL_PUNCH_HOLE))
+        err = holes_fill(inode, off, end);
     if (err == 0 && !(mode & FALLOC_FL_KEEP_SIZE) && end > old) {
         const struct iattr attr = {.valid = IATTR_SIZE, .size = end};
         err = inode->ops->setattr(inode, &attr);
