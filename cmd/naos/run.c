@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "instance/log.h"
 #include "instance/start.h"
 #include "options.h"
 #include "store/keyfile.h"
@@ -14,6 +15,7 @@
     "  -d, --detach           in the background; what it says goes to `naos logs`\n"                                                       \
     "  -i, --interactive      with -d: keep its input open for `naos attach`\n"                                                            \
     "  -t, --tty              with -d: give it a terminal (without -d it has yours)\n"                                                     \
+    "      --log-size MIB     with -d: keep at most so much of what it says (default: 16)\n"                                               \
     "      --restart POLICY   no (default), on-failure, or on-failure:N for at most N times\n"                                             \
     "      --pid-file FILE    write the process id of what is to be signalled\n"                                                           \
     "      --health PROGRAM   run this entry point again and again; `naos ps` shows whether it succeeds\n"                                 \
@@ -58,6 +60,7 @@ enum {
     OPT_VCPUS,
     OPT_STORE_KEY,
     OPT_IMAGE_KEY,
+    OPT_LOG_SIZE,
     OPT_RESTART,
     OPT_PID_FILE,
     OPT_HEALTH,
@@ -70,6 +73,7 @@ static const struct option options[] = {
     {"interactive", no_argument, NULL, 'i'},
     {"tty", no_argument, NULL, 't'},
     {"name", required_argument, NULL, 'n'},
+    {"log-size", required_argument, NULL, OPT_LOG_SIZE},
     {"restart", required_argument, NULL, OPT_RESTART},
     {"pid-file", required_argument, NULL, OPT_PID_FILE},
     {"health", required_argument, NULL, OPT_HEALTH},
@@ -130,6 +134,15 @@ static int count_take(const char *command, const char *option, long max, unsigne
     return n < 0 ? -1 : 0;
 }
 
+static int log_size_take(const char *command, uint64_t *limit)
+{
+    unsigned mib;
+    if (count_take(command, "--log-size", 1000000, &mib) < 0)
+        return -1;
+    *limit = (uint64_t)mib << 20;
+    return 0;
+}
+
 /* Of the enclave as a whole. 0: taken; -1: wrong, which was said; 1: not one of these. */
 static int service_option(struct launch *l, int option)
 {
@@ -139,6 +152,7 @@ static int service_option(struct launch *l, int option)
     case 'i': s->is_interactive = true; return 0;
     case 't': s->is_tty = true; return 0;
     case 'n': s->name = optarg; return 0;
+    case OPT_LOG_SIZE: return log_size_take(l->command, &s->log_limit);
     case OPT_RESTART: return restart_parse(l->command, optarg, &s->restart_max);
     case OPT_PID_FILE: s->pid_file = optarg; return 0;
     case OPT_HEALTH: s->health_program = optarg; return 0;
@@ -187,7 +201,8 @@ static int options_parse(int argc, char **argv, struct launch *l)
 /* -1: go on. */
 static int launch_read(int argc, char **argv, struct launch *l)
 {
-    l->service = (struct instance_service){.run = {.dir = ".", .log_level = 2}, .health_interval_s = 30, .health_retries = 3};
+    l->service = (struct instance_service){
+        .run = {.dir = ".", .log_level = 2}, .log_limit = LOG_LIMIT_DEFAULT, .health_interval_s = 30, .health_retries = 3};
     l->env = calloc((size_t)argc + 1, sizeof(*l->env));
     if (!l->env)
         return STATUS_NAOS_FAILED;

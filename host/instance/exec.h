@@ -25,8 +25,13 @@ int instance_signal(const struct rundir *r, int signo, struct error *err);
 int instance_table(const struct rundir *r, int kind, char **text, struct error *err);
 /* Shows what comes out and passes input on until the enclave ends, input's end or the detach keys (^P ^Q): its status, or -1. */
 int instance_attach(const struct rundir *r, bool with_input, struct error *err);
-/* Copies the log to stdout: its last `lines` (-1: all), then, if asked, what is added until the enclave ends. */
-int instance_logs(const struct rundir *r, long lines, bool is_following, struct error *err);
+struct log_show {
+    long lines;       /* only the last ones; -1: all */
+    int64_t since_ns; /* only lines that began at this time or later, in ns since 1970 */
+    bool with_times, is_following;
+};
+/* Shows the log on stdout and stderr, as it came, and then, if asked, what is added until the enclave ends. */
+int instance_logs(const struct rundir *r, const struct log_show *show, struct error *err);
 
 /* Why pid 1 or an executed program could not be run, for people. */
 const char *instance_why(int err);

@@ -10,75 +10,128 @@
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 #include "control.h"
 #include "exec.h"
+#include "log.h"
 
 #define LOOK_MS    20
 #define KEY_CTRL_P 0x10
 #define KEY_CTRL_Q 0x11
 
-static int log_open(const struct rundir *r, struct error *err)
+/* ---- showing ----------------------------------------------------------------------------------------------------------- */
+
+struct shower {
+    const struct log_show *show;
+    uint64_t skip;        /* lines that are not shown */
+    bool is_inside[3];    /* of a line, by stream */
+    bool is_shown[3];     /* that line */
+};
+
+static int put(int fd, const char *text, size_t size, struct error *err)
 {
-    char path[PATH_MAX];
-    int fd = open(rundir_file(r, "log", path), O_RDONLY | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT)
-        return error_set(err, "'%s' was not started with -d: what it says is where it was started", r->name);
-    return fd < 0 ? error_errno(err, "%s", path) : fd;
+    for (ssize_t n; size > 0; text += n, size -= (size_t)n) {
+        n = write(fd, text, size);
+        if (n < 0 && errno == EINTR)
+            n = 0;
+        else if (n < 0)
+            return error_errno(err, "standard output");
+    }
+    return 0;
 }
 
-/* All that is there now. */
-static int log_copy(int fd, struct error *err)
+/* As Docker writes them: 2026-11-30T22:00:00.123456789Z */
+static int time_put(int fd, int64_t time_ns, struct error *err)
 {
-    char buf[65536];
-    ssize_t n;
-    while ((n = read(fd, buf, sizeof(buf))) > 0) {
-        for (ssize_t done = 0, w; done < n; done += w) {
-            w = write(1, buf + done, (size_t)(n - done));
-            if (w < 0)
-                return error_errno(err, "standard output");
+    char text[64];
+    struct tm tm;
+    time_t s = (time_t)(time_ns / 1000000000);
+    gmtime_r(&s, &tm);
+    size_t len = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+    len += (size_t)snprintf(text + len, sizeof(text) - len, ".%09dZ ", (int)(time_ns % 1000000000));
+    return put(fd, text, len, err);
+}
+
+/* A line begins: is it to be shown? */
+static int line_begin(struct shower *s, const struct log_record *r, struct error *err)
+{
+    s->is_inside[r->stream] = true;
+    s->is_shown[r->stream] = r->time_ns >= s->show->since_ns && s->skip == 0;
+    if (s->skip > 0 && r->time_ns >= s->show->since_ns)
+        s->skip--;
+    return s->is_shown[r->stream] && s->show->with_times ? time_put((int)r->stream, r->time_ns, err) : 0;
+}
+
+static int record_show(struct shower *s, const struct log_record *r, const char *text, struct error *err)
+{
+    size_t size = r->size;
+    int result = 0;
+    if (r->stream != 1 && r->stream != 2)
+        return error_set(err, "the log is damaged");
+    while (size > 0 && result == 0) {
+        const char *end = memchr(text, '\n', size);
+        size_t len = end ? (size_t)(end - text) + 1 : size;
+        if (!s->is_inside[r->stream])
+            result = line_begin(s, r, err);
+        if (result == 0 && s->is_shown[r->stream])
+            result = put((int)r->stream, text, len, err);
+        s->is_inside[r->stream] = !end;
+        text += len;
+        size -= len;
+    }
+    return result;
+}
+
+/* How many lines there are that begin at `since` or later. */
+static uint64_t lines_count(struct log_reader *l, int64_t since_ns)
+{
+    bool is_inside[3] = {false};
+    uint64_t count = 0;
+    while (log_next(l)) {
+        uint32_t stream = l->record.stream <= 2 ? l->record.stream : 0;
+        for (uint32_t i = 0; i < l->record.size; i++) {
+            count += !is_inside[stream] && l->record.time_ns >= since_ns;
+            is_inside[stream] = l->text[i] != '\n';
         }
     }
-    return n < 0 ? error_errno(err, "log") : 0;
+    return count;
 }
 
-/* To where the last `lines` lines begin. */
-static void log_seek(int fd, long lines)
+static int all_show(struct log_reader *l, struct shower *s, struct error *err)
 {
-    char buf[4096];
-    off_t at = lseek(fd, 0, SEEK_END);
-    bool is_first = true;
-    while (at > 0) {
-        size_t size = at < (off_t)sizeof(buf) ? (size_t)at : sizeof(buf);
-        at -= (off_t)size;
-        if (pread(fd, buf, size, at) != (ssize_t)size)
-            break;
-        for (size_t i = size; i-- > 0; is_first = false) {
-            if (buf[i] == '\n' && !is_first && lines-- <= 1) {
-                lseek(fd, at + (off_t)i + 1, SEEK_SET);
-                return;
-            }
-        }
-    }
-    lseek(fd, 0, SEEK_SET);
+    int result = 0;
+    while (result == 0 && log_next(l))
+        result = record_show(s, &l->record, l->text, err);
+    return result;
 }
 
-int instance_logs(const struct rundir *r, long lines, bool is_following, struct error *err)
+static int lines_skip(const struct rundir *r, const struct log_show *show, uint64_t *skip, struct error *err)
 {
-    int fd = log_open(r, err);
-    if (fd < 0)
+    static struct log_reader l;
+    if (show->lines < 0)
+        return 0;
+    if (log_open(&l, r, err) < 0)
         return -1;
-    if (lines == 0)
-        lseek(fd, 0, SEEK_END);
-    else if (lines > 0)
-        log_seek(fd, lines);
-    int result = log_copy(fd, err);
-    bool is_over = !is_following;
+    uint64_t count = lines_count(&l, show->since_ns);
+    *skip = count > (uint64_t)show->lines ? count - (uint64_t)show->lines : 0;
+    log_close(&l);
+    return 0;
+}
+
+int instance_logs(const struct rundir *r, const struct log_show *show, struct error *err)
+{
+    static struct log_reader l;
+    struct shower s = {.show = show};
+    if (lines_skip(r, show, &s.skip, err) < 0 || log_open(&l, r, err) < 0)
+        return -1;
+    int result = all_show(&l, &s, err);
+    bool is_over = !show->is_following;
     while (result == 0 && !is_over) {
         is_over = rundir_wait(r, LOOK_MS); /* before the copy: what was said last is there */
-        result = log_copy(fd, err);
+        result = all_show(&l, &s, err);
     }
-    close(fd);
+    log_close(&l);
     return result;
 }
 
@@ -86,7 +139,8 @@ int instance_logs(const struct rundir *r, long lines, bool is_following, struct 
 
 struct attachment {
     const struct rundir *rundir;
-    int control_fd, input_fd, signal_fd, log_fd;
+    int control_fd, input_fd, signal_fd;
+    struct log_reader log;
     bool is_tty, saw_ctrl_p;
     struct termios saved;
 };
@@ -165,8 +219,10 @@ static int attach_loop(struct attachment *a, struct error *err)
         if (p[1].revents && !input_pass(a))
             return 0;
         bool is_over = !rundir_is_live(a->rundir);
-        if (log_copy(a->log_fd, err) < 0)
-            return -1;
+        while (log_next(&a->log)) {
+            if (put((int)a->log.record.stream == 2 && !a->is_tty ? 2 : 1, a->log.text, a->log.record.size, err) < 0)
+                return -1;
+        }
         if (is_over)
             return rundir_status(a->rundir);
     }
@@ -186,12 +242,15 @@ static int signals_open(void)
 
 int instance_attach(const struct rundir *r, bool with_input, struct error *err)
 {
-    struct attachment a = {.rundir = r, .input_fd = -1};
-    a.log_fd = log_open(r, err);
-    a.control_fd = a.log_fd < 0 ? -1 : control_connect(r, err);
-    if (a.control_fd < 0 || (with_input && input_get(&a, err) < 0))
+    static struct attachment a;
+    a = (struct attachment){.rundir = r, .input_fd = -1};
+    a.control_fd = log_open(&a.log, r, err) < 0 ? -1 : control_connect(r, err);
+    if (a.control_fd < 0)
         return -1;
-    lseek(a.log_fd, 0, SEEK_END);
+    while (log_next(&a.log)) /* what was said before is for `naos logs` */
+        continue;
+    if ((with_input && input_get(&a, err) < 0))
+        return -1;
     a.signal_fd = signals_open();
     terminal_raw(&a);
     int status = attach_loop(&a, err);

@@ -15,7 +15,7 @@
 
 #define POLL_MS 5 /* waiting for a lock with a timeout: there is no other way than to look */
 
-static const char *const file_names[] = {"lock", "instance", "pid", "control", "program", "log", "status", "stopping", "health", "enclave", "gdb"};
+static const char *const file_names[] = {"lock", "instance", "pid", "control", "program", "log", "log.1", "status", "stopping", "health", "enclave", "gdb"};
 
 /* ---- where ------------------------------------------------------------------------------------------------------- */
 

@@ -6,7 +6,7 @@
  *   lock      flocked by the enclave's process (and its supervisor) as long as it lives
  *   instance  link to the instance's folder        pid      of the process to signal
  *   control   socket (docs/control-protocol.md)    program  what runs in it, in one line
- *   log       what came out, if it was detached    status   the exit status, once it has ended
+ *   log, log.1   what came out (log.h), if it was detached    status   the exit status, once it has ended
  *   enclave   pid of the process that the enclave is in
  *   stopping  somebody asked for the end: no restart
  */

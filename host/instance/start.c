@@ -19,6 +19,7 @@
 #include "control.h"
 #include "exec.h"
 #include "health.h"
+#include "log.h"
 
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS   60000
@@ -257,32 +258,78 @@ static void program_write(struct service *s)
     rundir_set(&s->rundir, "program", used ? line : "-", &ignored);
 }
 
-static int background(struct service *s)
+/* In the process that the enclave is in. */
+static int background_live(struct service *s, const int out[2], const int errors[2])
 {
-    char path[PATH_MAX];
     struct error err;
-    setsid();
-    int null = open("/dev/null", O_RDWR);
-    int log = open(rundir_file(&s->rundir, "log", path), O_WRONLY | O_CREAT | O_APPEND, 0600);
-    if (null < 0 || log < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0)
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null < 0 || dup2(null, 0) < 0 || dup2(out[1], 1) < 0 || dup2(errors[1], 2) < 0)
         return 125;
+    for (int i = 0; i < 2; i++) {
+        close(out[i]);
+        close(errors[i]);
+    }
     close(null);
-    close(log);
     return live(s, &err);
 }
 
-/* What it left in the log, for who waited in vain. */
+/* What a process that was killed could not say itself. */
+static void status_complete(const struct rundir *r, int wait_status)
+{
+    char text[16];
+    struct error ignored;
+    snprintf(text, sizeof(text), "%d", WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status));
+    if (rundir_status(r) < 0)
+        rundir_set(r, "status", text, &ignored);
+}
+
+/*
+ * Two processes: the one that the enclave is in, and this one, which writes the log: it also gets what the other said in its last moment. Both
+ * hold the lock, so the enclave counts as live until its log is whole.
+ */
+static int background(struct service *s)
+{
+    int out[2], errors[2], wait_status = 0;
+    setsid();
+    if (pipe2(out, O_CLOEXEC) < 0 || pipe2(errors, O_CLOEXEC) < 0)
+        return 125;
+    pid_t child = fork();
+    if (child == 0)
+        exit(background_live(s, out, errors));
+    close(s->ready_fd);
+    close(out[1]);
+    close(errors[1]);
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC); /* who waits for the end of our caller's output waits for us otherwise */
+    for (int fd = 0; fd < 3 && null >= 0; fd++)
+        dup2(null, fd);
+    log_keep(&s->rundir, (const int[2]){out[0], errors[0]}, s->what->log_limit);
+    while (waitpid(child, &wait_status, 0) < 0 && errno == EINTR)
+        continue;
+    status_complete(&s->rundir, wait_status);
+    return 0;
+}
+
+/* Its last words, for who waited in vain. */
 static int start_failed(const struct rundir *r, struct error *err)
 {
-    char path[PATH_MAX], text[400];
+    static struct log_reader l;
+    char text[400] = "";
+    size_t used = 0;
+    struct error ignored;
     rundir_wait(r, KILL_PATIENCE_MS);
-    int fd = open(rundir_file(r, "log", path), O_RDONLY | O_CLOEXEC);
-    off_t size = lseek(fd, 0, SEEK_END);
-    ssize_t n = pread(fd, text, sizeof(text) - 1, size > (off_t)sizeof(text) ? size - (off_t)sizeof(text) + 1 : 0);
-    close(fd);
-    text[n < 0 ? 0 : n] = 0;
-    if (n > 0 && text[n - 1] == '\n')
-        text[n - 1] = 0;
+    if (log_open(&l, r, &ignored) < 0)
+        return error_set(err, "it ended at once, with status %d", rundir_status(r));
+    while (log_next(&l)) {
+        for (uint32_t i = 0; i < l.record.size; i++) {
+            if (used == sizeof(text) - 1)
+                memmove(text, text + 1, --used);
+            text[used++] = l.text[i];
+        }
+    }
+    log_close(&l);
+    while (used > 0 && text[used - 1] == '\n')
+        used--;
+    text[used] = 0;
     return error_set(err, "it ended at once, with status %d: %s", rundir_status(r), *text ? text : "(it said nothing)");
 }
 

@@ -12,6 +12,7 @@ struct instance_service {
     bool is_detached;           /* in the background: output goes to the run directory's log */
     bool is_interactive;        /* detached: input stays open for `naos attach` */
     bool is_tty;                /* detached: a terminal for it */
+    uint64_t log_limit;         /* detached: bytes that the log may take */
     int restart_max;            /* how often it is started again after it failed; RESTART_ALWAYS_AGAIN */
     const char *pid_file;       /* NULL: none */
     const char *health_program; /* a path inside, run every health_interval_s; NULL: none */
