@@ -251,6 +251,8 @@ int import_unpack(const char *source, const char *to, const char *scratch, struc
         result = archive_take(&im, source);
     else if (has_member(&im, "oci-layout"))
         result = layout_take(&im);
+    else if (has_member(&im, "version") && has_member(&im, "manifest.json"))
+        result = error_set(err, "%s is an image in skopeo's own form (dir:); copy it once more, with `skopeo copy dir:%s oci:OTHER`", source, source);
     else
         result = tree_copy(source, to, err);
     tree_remove(scratch);

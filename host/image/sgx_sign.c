@@ -26,6 +26,13 @@ static int openssl_error(struct error *err, const char *what)
 
 /* ---- the key --------------------------------------------------------------------------------- */
 
+/* The PIN is nobody's business: a URI is shown up to where it may begin. */
+static int shown_len(const char *uri)
+{
+    const char *query = strchr(uri, '?');
+    return query ? (int)(query - uri) : (int)strlen(uri);
+}
+
 static int key_check(EVP_PKEY *key, const char *path, struct error *err)
 {
     BIGNUM *e = NULL;
@@ -35,10 +42,8 @@ static int key_check(EVP_PKEY *key, const char *path, struct error *err)
     BN_free(e);
     if (is_ok)
         return 0;
-    return error_set(err,
-                     "%s: SGX takes RSA keys of 3072 bits with exponent 3 only; make one with "
-                     "`openssl genrsa -3 -out %s 3072`",
-                     path, path);
+    return error_set(err, "%.*s: SGX takes RSA keys of 3072 bits with exponent 3 only; make one with `openssl genrsa -3 -out key.pem 3072`",
+                     shown_len(path), path);
 }
 
 static EVP_PKEY *key_read_pem(const char *path, struct error *err)
@@ -55,8 +60,7 @@ static EVP_PKEY *key_read_pem(const char *path, struct error *err)
     return key;
 }
 
-/* What OpenSSL finds at the URI: through the provider pkcs11, or the engine of that name. */
-static EVP_PKEY *key_read_token(const char *uri, struct error *err)
+static EVP_PKEY *key_by_provider(const char *uri, bool *is_there)
 {
     EVP_PKEY *key = NULL;
     OSSL_PROVIDER *provider = OSSL_PROVIDER_load(NULL, "pkcs11");
@@ -68,12 +72,29 @@ static EVP_PKEY *key_read_token(const char *uri, struct error *err)
         OSSL_STORE_INFO_free(info);
     }
     OSSL_STORE_close(store);
-    ENGINE *engine = key ? NULL : ENGINE_by_id("pkcs11");
-    if (engine && ENGINE_init(engine))
-        key = ENGINE_load_private_key(engine, uri, UI_OpenSSL(), NULL);
+    *is_there |= provider != NULL;
+    return key;
+}
+
+static EVP_PKEY *key_by_engine(const char *uri, bool *is_there)
+{
+    ENGINE *engine = ENGINE_by_id("pkcs11");
+    *is_there |= engine != NULL;
+    return engine && ENGINE_init(engine) ? ENGINE_load_private_key(engine, uri, UI_OpenSSL(), NULL) : NULL;
+}
+
+/* What OpenSSL finds at the URI: through the provider pkcs11, or the engine of that name. */
+static EVP_PKEY *key_read_token(const char *uri, struct error *err)
+{
+    bool is_there = false;
+    EVP_PKEY *key = key_by_provider(uri, &is_there);
     if (!key)
-        error_set(err, "%s: no key there; OpenSSL needs its provider pkcs11 (package pkcs11-provider) or engine (libengine-pkcs11-openssl), and the "
-                       "token's module (PKCS11_MODULE_PATH)", uri);
+        key = key_by_engine(uri, &is_there);
+    if (!key && is_there)
+        error_set(err, "%.*s: the token does not give such a key: is it plugged in, is the PIN right, and is PKCS11_MODULE_PATH its module? "
+                       "`pkcs11-tool --list-objects` shows what there is", shown_len(uri), uri);
+    else if (!key)
+        error_set(err, "%.*s: OpenSSL knows no tokens here; install libengine-pkcs11-openssl or pkcs11-provider", shown_len(uri), uri);
     return key;
 }
 
