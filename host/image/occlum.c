@@ -136,23 +136,57 @@ static void metadata_take(struct migration *m)
 
 /* ---- mounts ----------------------------------------------------------------------------------------------------------------------- */
 
+static json_object *mount_make(const char *target, const char *type)
+{
+    json_object *one = json_object_new_object();
+    json_object_object_add(one, "target", json_object_new_string(target));
+    json_object_object_add(one, "type", json_object_new_string(type));
+    return one;
+}
+
+/* The place to mount at: naos mounts onto directories of the image. Below memory that is mounted there is no such place. */
+static bool target_make(const struct migration *m, const char *target)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%s/image%s", m->dir, target);
+    for (char *p = path + strlen(m->dir) + 1; (p = strchr(p + 1, '/')) != NULL; *p = '/') {
+        *p = 0;
+        mkdir(path, 0755);
+    }
+    struct stat st;
+    mkdir(path, 0755);
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* Occlum's relative sources start at its instance. */
+static bool hostfs_take(struct migration *m, const char *target, const char *source, json_object *out)
+{
+    char path[PATH_MAX], real[PATH_MAX];
+    struct stat st;
+    snprintf(path, sizeof(path), "%s%s%s", source[0] == '/' ? "" : m->from, source[0] == '/' ? "" : "/", source);
+    if (!realpath(path, real) || stat(real, &st) < 0 || !S_ISDIR(st.st_mode))
+        return false;
+    json_object *one = mount_make(target, "host");
+    json_object_object_add(one, "source", json_object_new_string(real));
+    json_object_array_add(out, one);
+    return true;
+}
+
 static void mount_take(struct migration *m, json_object *mount, json_object *out)
 {
-    const char *type = text_of(get(mount, "type")), *target = text_of(get(mount, "target"));
+    const char *type = text_of(get(mount, "type")), *target = text_of(get(mount, "target")), *source = text_of(get(mount, "source"));
     char what[300];
     snprintf(what, sizeof(what), "mount %s (%s)", target, type);
     if (strcmp(target, "/") == 0 || strcmp(type, "procfs") == 0 || strcmp(type, "devfs") == 0)
         return; /* always there */
-    if (strcmp(type, "ramfs") == 0) {
-        json_object *one = json_object_new_object();
-        json_object_object_add(one, "target", json_object_new_string(target));
-        json_object_object_add(one, "type", json_object_new_string("memory"));
-        json_object_array_add(out, one);
-    } else if (strcmp(type, "hostfs") == 0) {
-        tell(m, what, "a folder of the host; see \"mounts\" in naos.json(5)");
-    } else {
-        tell(m, what, "what it holds is encrypted with Occlum's key: start with an empty one, or copy the files inside");
-    }
+    if (target[0] != '/' || strstr(target, "/..") || !target_make(m, target))
+        tell(m, what, "its target is no directory that can be made in the image");
+    else if (strcmp(type, "ramfs") == 0)
+        json_object_array_add(out, mount_make(target, "memory"));
+    else if (strcmp(type, "hostfs") != 0)
+        tell(m, what, "what it holds is encrypted with Occlum's key: start with an empty store (see \"mounts\" in naos.json(5)), or copy the files inside");
+    else if (!hostfs_take(m, target, source, out))
+        tell(m, what, "its source is no directory here; name it in \"mounts\" of naos.json when it is there");
 }
 
 static void mounts_take(struct migration *m)
