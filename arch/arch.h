@@ -43,6 +43,10 @@ void arch_regs_init(struct arch_regs *regs, uaddr_t pc, uaddr_t sp); /* all else
 uaddr_t arch_regs_pc(const struct arch_regs *regs);
 void arch_regs_set_pc(struct arch_regs *regs, uaddr_t pc); /* all registers are restored when it goes on there */
 uaddr_t arch_regs_sp(const struct arch_regs *regs);
+/* The registers as a core file has them, but for the program counter (the ELF note NT_PRSTATUS), at most ARCH_CORE_REGS words, with their number; and ELF's number of the machine. */
+#define ARCH_CORE_REGS 34
+size_t arch_regs_core(const struct arch_regs *regs, uaddr_t pc, uint64_t out[static ARCH_CORE_REGS]);
+extern const uint16_t arch_elf_machine;
 /* The idx-th line of the registers as people read them; false: there are no more lines. */
 bool arch_regs_show(const struct arch_regs *regs, unsigned idx, char *line, size_t size);
 void arch_regs_set_sp(struct arch_regs *regs, uaddr_t sp);

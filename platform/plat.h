@@ -70,7 +70,7 @@ extern struct plat_host_info {
     int64_t realtime_ns, tsc_at_boot;
     unsigned vcpu_count;             /* 1..vcpu_max */
     bool is_tty[3];                  /* stdin, stdout, stderr */
-    bool trace_syscalls, print_stats;
+    bool trace_syscalls, print_stats, dump_core;
     unsigned log_level;              /* 0..4 */
     uint64_t start_addr, start_size; /* argv, environment, directory: naos/start.h; checked host range */
 } plat_host_info;

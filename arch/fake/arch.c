@@ -91,6 +91,15 @@ void arch_regs_set_pc(struct arch_regs *regs, uaddr_t pc)
     regs->pc = pc;
 }
 
+const uint16_t arch_elf_machine = 0; /* EM_NONE */
+
+size_t arch_regs_core(const struct arch_regs *regs, uaddr_t pc, uint64_t out[static ARCH_CORE_REGS])
+{
+    out[0] = pc;
+    out[1] = regs->sp;
+    return 2;
+}
+
 bool arch_regs_show(const struct arch_regs *regs, unsigned idx, char *line, size_t size)
 {
     (void)regs, (void)idx, (void)line, (void)size;

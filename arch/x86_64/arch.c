@@ -45,6 +45,19 @@ void arch_regs_set_pc(struct arch_regs *regs, uaddr_t pc)
         regs->kind = ARCH_REGS_TRAP;
 }
 
+const uint16_t arch_elf_machine = 62; /* EM_X86_64 */
+
+/* struct user_regs_struct; the segments are those that Linux gives a 64-bit program. */
+size_t arch_regs_core(const struct arch_regs *regs, uaddr_t pc, uint64_t out[static ARCH_CORE_REGS])
+{
+    const uint64_t all[] = {
+        regs->r15, regs->r14, regs->r13, regs->r12, regs->rbp, regs->rbx, regs->r11, regs->r10, regs->r9, regs->r8, regs->rax, regs->rcx,
+        regs->rdx, regs->rsi, regs->rdi, regs->orig_rax, pc, 0x33, regs->rflags, regs->rsp, 0x2b, arch_regs_tls(regs), 0, 0, 0, 0, 0,
+    };
+    memcpy(out, all, sizeof(all));
+    return ARRAY_COUNT(all);
+}
+
 bool arch_regs_show(const struct arch_regs *regs, unsigned idx, char *line, size_t size)
 {
     const struct {

@@ -49,6 +49,11 @@ int cmd_image_build(const char *dir, const char *to, const char *key_file)
     return handover(key_file ? 6 : 4, argv);
 }
 
+int cmd_core(int argc, char **argv)
+{
+    return handover(argc, argv);
+}
+
 int cmd_verify(int argc, char **argv)
 {
     return handover(argc, argv);

@@ -30,6 +30,7 @@ int cmd_doctor(int argc, char **argv);
 int cmd_image(int argc, char **argv);
 int cmd_image_build(const char *dir, const char *to, const char *key_file); /* NULL: plain */
 int cmd_gdb(int argc, char **argv);
+int cmd_core(int argc, char **argv);
 int cmd_perf_map(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_store(int argc, char **argv);

@@ -32,6 +32,7 @@ static const struct command {
     {"doctor", "show what this machine offers, and what naos makes of it", cmd_doctor},
     {"image", "list, compare or export the trusted image", cmd_image},
     {"gdb", "debug one, with the symbols of what is in it", cmd_gdb},
+    {"core", "decrypt a core file that an enclave encrypted", cmd_core},
     {"perf-map", "tell perf what is in it", cmd_perf_map},
     {"inspect", "show what is in the enclave", cmd_inspect},
     {"store", "look at, check, copy and change stores", cmd_store},

@@ -13,9 +13,13 @@ HOST_CFLAGS := $(STD) -O2 -g -fPIE -D_GNU_SOURCE $(WARN) -Wno-format-truncation 
 	-Iplatform/sgx/host -I$(GEN)
 HOST_LIBS := -lZydis -ljson-c -lcrypto -lpthread
 
+# Files that naos has in it, as an array each.
+EMBEDDED := $(GEN)/schema_gen.h $(GEN)/gdb_gen.h
 $(GEN)/schema_gen.h: cmd/naos/naos.schema.json
+$(GEN)/gdb_gen.h: cmd/naos/gdb.py
+$(EMBEDDED): $(GEN)/%_gen.h:
 	@mkdir -p $(@D)
-	@{ echo '/* Made from cmd/naos/naos.schema.json. */'; echo 'static const unsigned char schema_text[] = {'; \
+	@{ echo '/* Made from $<. */'; echo 'static const unsigned char $*_text[] = {'; \
 	  od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g'; echo '};'; } > $@.tmp && mv $@.tmp $@
 
 $(B)/host/kernel/%.o $(B)/host/host/store/%.o $(B)/host/cmd/naos/store.o: HOST_CFLAGS += -Ikernel -fno-strict-aliasing
@@ -23,7 +27,7 @@ $(B)/host/kernel/%.o $(B)/host/host/store/%.o $(B)/host/cmd/naos/store.o: HOST_C
 # It works while the enclave's vector state is live.
 $(B)/host/platform/sgx/host/emulator/leaf.o: HOST_CFLAGS += -mgeneral-regs-only -mxsave
 
-$(B)/host/%.o: %.c | $(GENERATED) $(GEN)/schema_gen.h
+$(B)/host/%.o: %.c | $(GENERATED) $(EMBEDDED)
 	@mkdir -p $(@D)
 	$(SAY) CC $<
 	$(Q)$(CC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
@@ -38,7 +42,7 @@ $(NAOS_BUILD): $(HOST_OBJ)
 	$(Q)$(CC) -pie $(HOST_OBJ) $(HOST_LIBS) -o $@
 
 # All but these; statically linked programs cannot load modules, which OpenSSL would only need for what is not here.
-FULL_ONLY := $(addprefix $(B)/host/, cmd/naos/build.o cmd/naos/sign.o cmd/naos/image_build.o $(addprefix host/image/, build.o callsites.o elf_code.o elf_sites.o enclave.o \
+FULL_ONLY := $(addprefix $(B)/host/, cmd/naos/build.o cmd/naos/sign.o cmd/naos/core.o cmd/naos/image_build.o $(addprefix host/image/, build.o callsites.o elf_code.o elf_sites.o enclave.o \
 	from.o image.o sgx_sign.o sgx_measure.o sites_cache.o verity_write.o erofs_write.o))
 STATIC_OBJ := $(filter-out $(FULL_ONLY),$(HOST_OBJ)) $(B)/host/cmd/client/handover.o
 $(B)/naos: $(STATIC_OBJ)

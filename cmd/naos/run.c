@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "debug.h"
 #include "instance/log.h"
 #include "instance/start.h"
 #include "options.h"
@@ -26,6 +27,7 @@
     "      --strace           print each system call on stderr\n"                                                                          \
     "      --stats            print counts and times at the end, on stderr\n"                                                              \
     "      --log LEVEL        error, warning (default), info or debug\n"                                                                   \
+    "      --core DIR         a program that crashes leaves a core file in DIR (see `naos gdb --core`, `naos core`)\n"                       \
     "      --vcpus N          enter at most N vCPUs (default: as many as there are processors)\n"                                          \
     "      --store-key FILE   the key (32 bytes, or 64 hexadecimal digits) of stores that are keyed by a file\n"                           \
     "      --image-key [TARGET=]FILE  the key of encrypted images, or of the one that is mounted at TARGET\n"                              \
@@ -34,6 +36,7 @@
 static const char run_usage[] =
     "Usage: naos run [OPTION]... [PROGRAM [ARGUMENT]...]\n"
     "Run PROGRAM, a path inside the image, in a fresh enclave (default: the command of naos.json).\n\n"
+    "      --gdb              in gdb, which stops before the enclave runs (see `naos gdb --help`)\n"
     "  -n, --name NAME        let `naos exec`, `ps` and their like find it as long as it runs\n" OPTIONS_USAGE
     "The exit status is the program's; 128+n if signal n ended it; 126 if it cannot be run, 127 if it is not there;\n"
     "125 if naos itself failed.\n";
@@ -49,6 +52,7 @@ struct launch {
     const char *command, *usage;
     struct instance_service service;
     const char **env;
+    bool is_debugged;
 };
 
 /* ---- options -------------------------------------------------------------------------------------------------------- */
@@ -57,6 +61,8 @@ enum {
     OPT_STRACE = 256,
     OPT_STATS,
     OPT_LOG,
+    OPT_CORE,
+    OPT_GDB,
     OPT_VCPUS,
     OPT_STORE_KEY,
     OPT_IMAGE_KEY,
@@ -85,6 +91,8 @@ static const struct option options[] = {
     {"strace", no_argument, NULL, OPT_STRACE},
     {"stats", no_argument, NULL, OPT_STATS},
     {"log", required_argument, NULL, OPT_LOG},
+    {"core", required_argument, NULL, OPT_CORE},
+    {"gdb", no_argument, NULL, OPT_GDB},
     {"vcpus", required_argument, NULL, OPT_VCPUS},
     {"store-key", required_argument, NULL, OPT_STORE_KEY},
     {"image-key", required_argument, NULL, OPT_IMAGE_KEY},
@@ -173,6 +181,8 @@ static int program_option(struct launch *l, int option)
     case OPT_STRACE: run->trace_syscalls = true; return 0;
     case OPT_STATS: run->print_stats = true; return 0;
     case OPT_LOG: return log_level_parse(l->command, optarg, &run->log_level);
+    case OPT_GDB: l->is_debugged = true; return 0;
+    case OPT_CORE: run->core_dir = optarg; return 0;
     case OPT_VCPUS: return count_take(l->command, "--vcpus", 64, &run->vcpus);
     case OPT_IMAGE_KEY: return image_key_option(l->command, &run->image_keys);
     case OPT_STORE_KEY: return store_key_take(l->command, run);
@@ -255,6 +265,8 @@ int cmd_run(int argc, char **argv)
         fputs("naos run: which program? For example: naos run /bin/sh\nTry 'naos run --help'.\n", stderr);
         return STATUS_NAOS_FAILED;
     }
+    if (l.is_debugged)
+        return gdb_run(&l.service.run);
     status = is_service(&l.service) ? run_service(&l.service, &err) : instance_run(&l.service.run, &err);
     return launch_end(&l, status, &err);
 }
@@ -267,6 +279,10 @@ int cmd_start(int argc, char **argv)
     int status = launch_read(argc, argv, &l);
     if (status >= 0)
         return status;
+    if (l.is_debugged) {
+        fputs("naos start: --gdb is for naos run; attach to what was started with `naos gdb`\n", stderr);
+        return STATUS_NAOS_FAILED;
+    }
     status = instance_service(&l.service, name, &err);
     if (status >= 0 && l.service.is_detached)
         puts(name);

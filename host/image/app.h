@@ -50,6 +50,8 @@ struct app {
     bool is_debug;
     bool is_image_encrypted; /* the root's */
     uint16_t product_id, svn;
+    char *core_key;        /* the file of a public key; NULL: none */
+    uint8_t *core_modulus; /* CORE_KEY_SIZE bytes, big-endian; filled in by build_run */
 };
 
 /* Reads DIR/naos.json. err: "naos.json: memory.size: ...". */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "app.h"
+#include "naos/core.h"
 
 struct block {
     uint8_t *data; /* CONFIG_SIZE_MAX bytes, zero */
@@ -101,6 +102,7 @@ int app_compile(const struct app *app, const struct config_image *image, struct 
     c->outbound_off = put_aligned(&b, app->outbound, app->outbound_count * sizeof(*app->outbound));
     c->publish_count = (uint32_t)app->publish_count;
     c->outbound_count = (uint32_t)app->outbound_count;
+    c->core_key_off = app->core_modulus ? put(&b, app->core_modulus, CORE_KEY_SIZE) : 0;
     c->size = (uint32_t)b.size;
     *out = (struct bytes){b.data, b.size};
     if (!b.is_full)

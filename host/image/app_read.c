@@ -195,10 +195,15 @@ static int command_take(struct reader *r, const char *at, json_object *value)
     return strings_take(r, at, value, &r->app->command);
 }
 
+static int core_key_take(struct reader *r, const char *at, json_object *value)
+{
+    return string_take(r, at, value, &r->app->core_key);
+}
+
 static int enclave_take(struct reader *r, const char *at, json_object *value)
 {
     static const struct field fields[] = {
-        {"debug", debug_take}, {"product_id", product_take}, {"svn", svn_take}, {NULL, NULL}};
+        {"debug", debug_take}, {"product_id", product_take}, {"svn", svn_take}, {"core_key", core_key_take}, {NULL, NULL}};
     return object_take(r, at, value, fields);
 }
 

@@ -15,6 +15,7 @@
 #include "closure.h"
 #include "image_file.h"
 #include "sgx_sign.h"
+#include "naos/core.h"
 #include "base/home.h"
 #include "base/remove.h"
 
@@ -92,13 +93,25 @@ static int enclave_sign(struct build *b, const struct bytes *kernel, const struc
                : file_write(out_path(b, "enclave.sig", path), &sig, sizeof(sig), 0644, b->err);
 }
 
+/* The key that core files are for becomes part of the configuration. */
+static int core_key_read(struct build *b)
+{
+    struct app *app = &b->result->app;
+    char path[PATH_MAX];
+    if (!app->core_key)
+        return 0;
+    snprintf(path, sizeof(path), "%s%s%s", app->core_key[0] == '/' ? "" : b->options->dir, app->core_key[0] == '/' ? "" : "/", app->core_key);
+    app->core_modulus = malloc(CORE_KEY_SIZE);
+    return app->core_modulus ? rsa3_public_read(path, app->core_modulus, b->err) : error_set(b->err, "no memory for the key of core files");
+}
+
 static int enclave_build(struct build *b)
 {
     struct bytes kernel, config;
     char path[PATH_MAX];
     if (kernel_find(path, sizeof(path), b->err) < 0 || file_read(path, &kernel, b->err) < 0)
         return -1;
-    if (app_compile(&b->result->app, &b->result->image, &config, b->err) < 0)
+    if (core_key_read(b) < 0 || app_compile(&b->result->app, &b->result->image, &config, b->err) < 0)
         return -1;
     int result = enclave_sign(b, &kernel, &config);
     if (result == 0)

@@ -249,18 +249,56 @@ void sgx_sig_bytes(const struct sgx_sigstruct *sig, uint8_t bytes[static SGX_SIG
     memcpy(bytes + SGX_SIGSTRUCT_PART1_SIZE, (const uint8_t *)sig + SGX_SIGSTRUCT_PART2_OFF, SGX_SIGSTRUCT_PART2_SIZE);
 }
 
+static EVP_PKEY *public_read(const char *path, struct error *err)
+{
+    FILE *f = fopen(path, "re");
+    EVP_PKEY *key = f ? PEM_read_PUBKEY(f, NULL, NULL, NULL) : NULL;
+    if (!f)
+        error_errno(err, "%s", path);
+    else if (!key)
+        error_set(err, "%s holds no public key in PEM; `openssl rsa -in KEY -pubout` writes one", path);
+    if (f)
+        fclose(f);
+    if (key && key_check(key, path, err) == 0)
+        return key;
+    EVP_PKEY_free(key);
+    return NULL;
+}
+
+int rsa3_public_read(const char *path, uint8_t modulus[static SGX_KEY_SIZE], struct error *err)
+{
+    BIGNUM *n = NULL;
+    EVP_PKEY *key = public_read(path, err);
+    if (!key)
+        return -1;
+    bool is_ok = EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_N, &n) == 1 && BN_bn2binpad(n, modulus, SGX_KEY_SIZE) == SGX_KEY_SIZE;
+    BN_free(n);
+    EVP_PKEY_free(key);
+    return is_ok ? 0 : openssl_error(err, path);
+}
+
+int rsa3_private(const char *key_path, const uint8_t number[static SGX_KEY_SIZE], uint8_t result[static SGX_KEY_SIZE], struct error *err)
+{
+    size_t size = SGX_KEY_SIZE;
+    EVP_PKEY *key = key_read(key_path, err);
+    EVP_PKEY_CTX *ctx = key ? EVP_PKEY_CTX_new(key, NULL) : NULL;
+    if (!key)
+        return -1;
+    bool is_ok = ctx && EVP_PKEY_decrypt_init(ctx) > 0 && EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_NO_PADDING) > 0 &&
+                 EVP_PKEY_decrypt(ctx, result, &size, number, SGX_KEY_SIZE) > 0 && size == SGX_KEY_SIZE;
+    EVP_PKEY_CTX_free(ctx);
+    EVP_PKEY_free(key);
+    return is_ok ? 0 : openssl_error(err, "the key does not decrypt it");
+}
+
 int sgx_sig_take(struct sgx_sigstruct *sig, const char *public_key_path, const uint8_t signature[static SGX_KEY_SIZE], struct error *err)
 {
-    FILE *f = fopen(public_key_path, "re");
-    if (!f)
-        return error_errno(err, "%s", public_key_path);
-    EVP_PKEY *key = PEM_read_PUBKEY(f, NULL, NULL, NULL);
-    fclose(f);
+    EVP_PKEY *key = public_read(public_key_path, err);
+    int result = 0;
     if (!key)
-        return openssl_error(err, public_key_path);
-    int result = key_check(key, public_key_path, err);
+        return -1;
     reverse(sig->signature, signature);
-    if (result == 0 && !(modulus_put(key, sig) && quotients_put(sig) && signature_verify(key, sig)))
+    if (!(modulus_put(key, sig) && quotients_put(sig) && signature_verify(key, sig)))
         result = error_set(err, "the signature is not one of these bytes by the key of %s (RSASSA-PKCS1-v1_5 with SHA-256 is wanted)", public_key_path);
     EVP_PKEY_free(key);
     return result;

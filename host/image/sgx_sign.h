@@ -28,5 +28,9 @@ int sgx_sig_sign(struct sgx_sigstruct *sig, const char *key_path, struct error *
 /* Is it signed by the key in it, as a processor checks it? */
 int sgx_sig_verify(const struct sgx_sigstruct *sig, struct error *err);
 void sgx_sig_signer(const struct sgx_sigstruct *sig, uint8_t mrsigner[static 32]);
+/* The modulus, big-endian, of a public key in a PEM file. */
+int rsa3_public_read(const char *path, uint8_t modulus[static SGX_KEY_SIZE], struct error *err);
+/* number^d mod N: what the owner of a key (as in key_path above) makes of what was encrypted to it, without padding. */
+int rsa3_private(const char *key_path, const uint8_t number[static SGX_KEY_SIZE], uint8_t result[static SGX_KEY_SIZE], struct error *err);
 /* A fresh key, written with mode 0600. */
 int sgx_key_create(const char *path, struct error *err);

@@ -36,6 +36,7 @@ struct instance_run {
     unsigned log_level;       /* 0..4 */
     unsigned vcpus;           /* 0: one for each processor, up to the configuration's maximum */
     bool trace_syscalls, print_stats;
+    const char *core_dir;     /* where programs that crash leave core files; NULL: nowhere */
     /* Called before the enclave is entered, with its server ready for requests. May be NULL. */
     int (*prepare)(void *context, struct serve *serve, struct error *err);
     void *context;

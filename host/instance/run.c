@@ -186,6 +186,7 @@ static void boot_fill(const struct instance_run *run, const struct config *confi
     boot->log_level = run->log_level;
     boot->trace_syscalls = run->trace_syscalls;
     boot->print_stats = run->print_stats;
+    boot->dump_core = run->core_dir != NULL;
     boot->cpuid_count = instance_cpuid(boot->cpuid);
     for (int fd = 0; fd < 3; fd++)
         boot->is_tty[fd] = isatty(fd) == 1;
@@ -249,6 +250,7 @@ int instance_run(const struct instance_run *run, struct error *err)
     boot_fill(run, c, &boot);
     serve.options.vcpu_count = boot.vcpu_count;
     serve.options.print_stats = run->print_stats;
+    serve.options.core_dir = run->core_dir;
     snprintf(stores, sizeof(stores), "%s/%s", run->dir, INSTANCE_STORES);
     serve.options.store_dir = stores;
     serve.options.store_key = run->store_key;

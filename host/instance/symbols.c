@@ -24,7 +24,7 @@ static void debug_find(const struct bytes *kernel, struct symbol_file *f)
     free(installed.data);
 }
 
-static int kernel_file(const char *dir, struct symbol_file *f, struct error *err)
+int symbol_kernel(const char *dir, struct symbol_file *f, struct error *err)
 {
     struct bytes kernel, config;
     struct sgx_layout layout;
@@ -78,7 +78,7 @@ int symbol_files(const struct rundir *r, struct symbol_file **files, size_t *cou
     for (const char *p = text; *p; p++)
         room += *p == '\n';
     *files = calloc(room, sizeof(**files));
-    if (!*files || kernel_file(dir, *files, err) < 0)
+    if (!*files || symbol_kernel(dir, *files, err) < 0)
         return -1;
     *count = 1;
     char *rest = text;

@@ -65,7 +65,9 @@ int64_t serve_request_take(struct serve_vcpu *vcpu, void *request, size_t reques
 int64_t serve_request_reply(struct serve_vcpu *vcpu, uint32_t id, uint32_t kind, int64_t value, const void *text, size_t text_size)
 {
     const struct serve_options *options = &vcpu->serve->options;
-    if (options->reply)
+    if (kind == REPLY_CORE_BEGIN || kind == REPLY_CORE_PART || kind == REPLY_CORE_END)
+        core_take(options->core_dir, kind, value, text, text_size);
+    else if (options->reply)
         options->reply(options->reply_context, id, kind, value, text, text_size);
     return 0;
 }

@@ -77,6 +77,9 @@ static void *vcpu_main(void *arg)
     struct serve_vcpu *vcpu = arg;
     struct serve *serve = vcpu->serve;
     struct sgx_run run;
+    char name[16];
+    snprintf(name, sizeof(name), "vCPU %u", vcpu->id);
+    pthread_setname_np(pthread_self(), name); /* for debuggers, and top -H */
     if (sgx_thread_init(serve->enclave, vcpu->id) < 0) {
         error_report("vCPU %u: %s", vcpu->id, strerror(errno));
         serve_exit(vcpu, SERVE_STATUS_FAILED);

@@ -33,6 +33,7 @@ struct serve_vcpu {
 struct serve_options {
     unsigned vcpu_count;
     bool print_stats;
+    const char *core_dir;     /* where core files go; NULL: nowhere */
     const char *store_dir;    /* where files of stores are */
     const uint8_t *store_key; /* 32 bytes for those that are opened with a key file; NULL */
     /* What the enclave answers to requests: naos/request.h. From a vCPU's thread: must not block. */

@@ -37,3 +37,6 @@ static inline size_t serve_bound(uint64_t size, size_t max)
 {
     return size < max ? (size_t)size : max;
 }
+
+/* A core file in dir: begins, has a part, ends. By one thread at a time: the enclave makes one after the other. */
+void core_take(const char *dir, uint32_t kind, int64_t value, const void *bytes, size_t size);

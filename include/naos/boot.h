@@ -34,7 +34,8 @@ struct boot_block {
     uint8_t is_tty[3];
     uint8_t trace_syscalls;
     uint8_t print_stats;
-    uint8_t reserved[3];
+    uint8_t dump_core;               /* core files are wanted of programs that crash */
+    uint8_t reserved[2];
     uint32_t cpuid_count, reserved2;
     struct cpuid_claim cpuid[CPUID_CLAIM_MAX];
 };

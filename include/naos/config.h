@@ -100,5 +100,6 @@ struct config {
     uint32_t mounts_off, mount_count;   /* struct config_mount[] */
     uint32_t publish_off, publish_count;   /* struct config_publish[] */
     uint32_t outbound_off, outbound_count; /* struct config_outbound[] */
-    uint8_t reserved[48];
+    uint32_t core_key_off;     /* CORE_KEY_SIZE bytes (naos/core.h) */
+    uint8_t reserved[44];
 };

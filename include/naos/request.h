@@ -38,5 +38,8 @@ enum reply_kind {
     REPLY_EXITED,   /* RUN: value as wait(2) has it. The last one */
     REPLY_REFUSED,  /* text says why; nothing was done. The last one */
     REPLY_DATA,     /* PROCESSES, STATS, MAPS: a part of the text; empty: the end. The last one */
+    REPLY_CORE_BEGIN, /* of no request: a core file (naos/core.h) begins; value is the pid, text its program's name in debug enclaves */
+    REPLY_CORE_PART,  /* bytes of it; value is their place in the file. What no part is about is zero */
+    REPLY_CORE_END,   /* value is its size; 0: it could not be made whole, and the text says why */
 };
 #define REPLY_TEXT_MAX 65536

@@ -7,6 +7,8 @@
 
 const struct config *config_get(void);
 const char *config_string(uint32_t off); /* NULL for offset 0 */
+/* The modulus of the key that core files are for, CORE_KEY_SIZE bytes, big-endian; NULL: there is none. */
+const uint8_t *config_core_key(void);
 /* The idx-th string of a list. */
 const char *config_list(const struct config_strings *list, uint32_t idx);
 
@@ -33,8 +35,9 @@ struct code_map {
     } code[CODE_MAX];
 };
 void code_map_read(struct vmspace *vm, struct code_map *map);
-/* proc_ops.crashed. */
+/* Of proc_ops.crashed: what the log says, and the core file. */
 void crash_report(struct thread *t, int signo);
+void core_dump(struct thread *t, int signo);
 /* The tables of --stats. */
 void stats_print(void);
 typedef void stats_sink(void *to, const char *name, uint64_t value);

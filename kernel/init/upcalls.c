@@ -86,12 +86,19 @@ const struct host_event_ops host_event_ops = {
     .request = request_announce,
 };
 
+static void crashed(struct thread *t, int signo)
+{
+    crash_report(t, signo);
+    if (plat_host_info.dump_core)
+        core_dump(t, signo);
+}
+
 const struct proc_ops proc_ops = {
     .init_exited = init_exited,
     .process_exited = sem_process_exited,
     .init_stopped = init_stopped,
     .program_loaded = request_program_loaded,
-    .crashed = crash_report,
+    .crashed = crashed,
     .program_exited = request_program_exited,
     .session_ended = tty_session_ended,
 };

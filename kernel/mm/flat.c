@@ -392,6 +392,8 @@ int vm_map(struct vmspace *vm, const struct vm_map_request *request, uaddr_t *at
     conflict_settle(vm);
     err = map_locked(vm, &req, size, at);
     mutex_unlock(&vm->lock);
+    if (err == 0 && req.owner && (req.prot & VM_EXEC))
+        text_mapped(req.owner, *at, req.offset);
     if (fresh)
         pagecache_put(fresh);
     return err;

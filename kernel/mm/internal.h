@@ -170,6 +170,8 @@ nodiscard int batch_flush(struct page_batch *b);
 nodiscard int area_fill(struct vmspace *vm, struct area *a, uaddr_t start, uaddr_t end, uaddr_t need);
 
 /* ---- text.c --------------------------------------------------------------------------------------------------- */
+/* Code of a file lies at `start` now. */
+void text_mapped(struct vm_owner *owner, uaddr_t start, uint64_t offset);
 nodiscard int area_trampolines_insert(struct vmspace *vm, uaddr_t start, uaddr_t end);
 nodiscard int area_trampolines(struct vmspace *vm, struct area *a);
 nodiscard int area_patch_sites(struct vmspace *vm, const struct area *a, uaddr_t start, uaddr_t end);

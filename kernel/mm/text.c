@@ -7,6 +7,29 @@
 #include "mm/internal.h"
 #include "mm/usercopy.h"
 
+/* ---- for debuggers (cmd/naos/gdb.py) ---------------------------------------------------------------------------- */
+
+/* A debugger sets it before the kernel runs: in .data, since bss is cleared then, and volatile, since nothing here writes it. */
+static volatile bool text_is_watched __attribute__((section(".data")));
+
+/* Where a debugger stops to learn that code of a file lies at an address. */
+__attribute__((noinline)) static void text_breakpoint(const char *path, uaddr_t start, uint64_t offset)
+{
+    __asm__ volatile("" ::"r"(path), "r"(start), "r"(offset) : "memory");
+}
+
+void text_mapped(struct vm_owner *owner, uaddr_t start, uint64_t offset)
+{
+    char path[256];
+    uint64_t dev, ino;
+    if (!text_is_watched)
+        return;
+    owner->ops->describe(owner, path, sizeof(path), &dev, &ino);
+    text_breakpoint(path, start, offset);
+}
+
+/* ---- call sites ---------------------------------------------------------------------------------------------------- */
+
 static const char trampoline_name[] = "[callsites]";
 
 static const struct callsite_table *callsites_of(const struct area *a)

@@ -2,9 +2,11 @@
 /* What lies in a process's memory: cmdline, environ, auxv, mem. */
 #include "heap/heap.h"
 #include "procfs/internal.h"
+#include "procfs/procfs.h"
 
 #define CHUNK_SIZE   4096
 #define STRINGS_MAX  (4UL << 20) /* exec takes no more */
+#define AUXV_WORDS   64          /* more than there are */
 #define STACK_WORDS  512         /* read at a time */
 
 /* Appends [start, end) of the process's memory; stops quietly where nothing is. */
@@ -74,29 +76,38 @@ static uaddr_t after_zero_word(struct vmspace *vm, uint64_t *words, uaddr_t at, 
     return 0;
 }
 
-/* Behind argc, argv and envp on the first stack. */
-static void auxv_show(struct text *t, struct vmspace *vm, uint64_t *words)
+/* Behind argc, argv and envp on the first stack; scratch: STACK_WORDS. */
+static size_t auxv_read(struct vmspace *vm, uint64_t *scratch, uint64_t *words, size_t max)
 {
     const struct vm_layout *l = vm_layout(vm);
-    uaddr_t end = l->args_start, at = after_zero_word(vm, words, l->stack_start + 8, end);
+    uaddr_t end = l->args_start, at = after_zero_word(vm, scratch, l->stack_start + 8, end);
+    size_t count = 0;
     if (at)
-        at = after_zero_word(vm, words, at, end);
-    while (at && at + 16 <= end && vm_access(vm, at, words, 16, false) == 0) {
-        text_add_bytes(t, words, 16);
-        at = words[0] ? at + 16 : 0; /* AT_NULL */
+        at = after_zero_word(vm, scratch, at, end);
+    while (at && at + 16 <= end && count + 2 <= max && vm_access(vm, at, words + count, 16, false) == 0) {
+        at = words[count] ? at + 16 : 0; /* AT_NULL */
+        count += 2;
     }
+    return count;
+}
+
+size_t proc_auxv(struct vmspace *vm, uint64_t *words, size_t max)
+{
+    uint64_t *scratch = heap_alloc(STACK_WORDS * 8);
+    size_t count = scratch ? auxv_read(vm, scratch, words, max) : 0;
+    heap_free(scratch);
+    return count;
 }
 
 int proc_show_auxv(const struct proc_node *n, struct text *t)
 {
     struct vmspace *vm = process_vm(n->process);
-    uint64_t *words = heap_alloc(STACK_WORDS * 8);
-    if (vm && words)
-        auxv_show(t, vm, words);
-    if (vm)
-        vmspace_put(vm);
-    heap_free(words);
-    return words ? 0 : -ENOMEM;
+    uint64_t words[AUXV_WORDS];
+    if (!vm)
+        return 0;
+    text_add_bytes(t, words, proc_auxv(vm, words, AUXV_WORDS) * sizeof(*words));
+    vmspace_put(vm);
+    return 0;
 }
 
 /* ---- mem ---------------------------------------------------------------------------------------------------------------- */

@@ -4,6 +4,9 @@
 #include <linux/utsname.h>
 #include "vfs/inode.h"
 
+/* The auxiliary vector of a program, as many words as fit: their number. */
+struct vmspace;
+size_t proc_auxv(struct vmspace *vm, uint64_t *words, size_t max);
 nodiscard int procfs_mount(struct superblock **sb);
 
 /* What procfs calls up; filled by kernel/syscall. */

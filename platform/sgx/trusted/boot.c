@@ -108,7 +108,7 @@ static void host_info_take(uint64_t addr)
         .image_count = b.image_count, .tsc_hz = b.tsc_hz,
         .realtime_ns = b.realtime_ns, .tsc_at_boot = (int64_t)b.tsc, .vcpu_count = b.vcpu_count,
         .is_tty = {b.is_tty[0] != 0, b.is_tty[1] != 0, b.is_tty[2] != 0},
-        .trace_syscalls = b.trace_syscalls != 0, .print_stats = b.print_stats != 0,
+        .trace_syscalls = b.trace_syscalls != 0, .print_stats = b.print_stats != 0, .dump_core = b.dump_core != 0,
         .log_level = MIN(b.log_level, 4u), .start_addr = b.start_addr, .start_size = b.start_size,
     };
     memcpy(plat_host_info.images, b.images, sizeof(b.images));

@@ -26,7 +26,7 @@ $(B)/sgx/gen/%.o: $(GEN)/%.c | $(GENERATED)
 $(KERNEL_SGX): $(SGX_OBJ) platform/sgx/trusted/kernel.lds
 	$(SAY) LD $@
 	$(Q)$(CC) $(SGX_LDFLAGS) -Wl,-T,platform/sgx/trusted/kernel.lds $(SGX_OBJ) -l:libIPSec_MB.a -o $@.tmp
-	$(Q)objcopy --only-keep-debug $@.tmp $(@:.elf=.debug)
+	$(Q)cp $@.tmp $(@:.elf=.debug) # with its code, which gdb reads there
 	$(Q)objcopy --strip-debug --add-gnu-debuglink=$(@:.elf=.debug) $@.tmp && mv $@.tmp $@ # a quarter of the size to load
 
 -include $(SGX_OBJ:.o=.d)
