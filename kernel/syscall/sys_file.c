@@ -255,7 +255,7 @@ static unsigned open_flags(unsigned flags)
                      O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_SYNC | O_PATH | O_TMPFILE;
     flags &= known;
     if (flags & O_PATH)
-        flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+        return flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     return flags | O_LARGEFILE;
 }
 
@@ -714,11 +714,9 @@ static int copy_range_check(const struct file *from, const struct file *to, unsi
 {
     if (flags)
         return -EINVAL;
-    if (!from->inode || !to->inode)
-        return -EINVAL;
-    if (S_ISDIR(from->inode->mode) || S_ISDIR(to->inode->mode))
+    if (file_type(from) == S_IFDIR || file_type(to) == S_IFDIR)
         return -EISDIR;
-    if (!S_ISREG(from->inode->mode) || !S_ISREG(to->inode->mode))
+    if (!from->inode || !to->inode || !S_ISREG(from->inode->mode) || !S_ISREG(to->inode->mode))
         return -EINVAL;
     return to->flags & O_APPEND ? -EBADF : 0;
 }

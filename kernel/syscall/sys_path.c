@@ -571,7 +571,7 @@ static int64_t set_times(int dir, uaddr_t name, const struct __kernel_timespec t
         return err;
     attr.gid = now_a && now_m; /* not applied: IATTR_GID is not set */
     if (!name)
-        return flags ? -EINVAL : times_fd(dir, &attr);
+        return dir == AT_FDCWD ? -EFAULT : flags ? -EINVAL : times_fd(dir, &attr);
     return attr.valid ? on_path(dir, name, at_walk_flags(flags), times_path, &attr) : 0;
 }
 

@@ -49,7 +49,7 @@ static int64_t file_and_pipe(const struct splice *s)
     const uaddr_t user = is_out ? s->in_off : s->out_off;
     const bool nonblock = s->nonblock || file_is_nonblock(pipe);
     uint64_t pos;
-    if (!is_out && (f->flags & O_APPEND))
+    if (file_type(f) == 0 || (!is_out && (f->flags & O_APPEND))) /* eventfds and their like */
         return -EINVAL;
     int64_t n = position_begin(f, user, &pos);
     if (n)

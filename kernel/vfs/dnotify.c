@@ -88,7 +88,7 @@ int dnotify_set(struct file *f, int fd, uint32_t mask)
     struct file_async *a;
     uint32_t kept = 0;
     if (file_type(f) != S_IFDIR)
-        return -ENOTDIR;
+        return mask ? -ENOTDIR : 0;
     int err = file_async_get(f, &a);
     if (err)
         return err;

@@ -77,10 +77,12 @@ static uint32_t dir_flag(const struct inode *inode)
     return S_ISDIR(inode->mode) ? IN_ISDIR : 0;
 }
 
+/* That a directory moved itself comes without IN_ISDIR: so it has always been on Linux. */
 void notify_inode_slow(struct inode *inode, uint32_t mask)
 {
+    const uint32_t flag = mask & IN_MOVE_SELF ? 0 : dir_flag(inode);
     if (!list_is_empty(&inode->watches))
-        tell(inode, &(struct notify_event){.mask = mask | dir_flag(inode)});
+        tell(inode, &(struct notify_event){.mask = mask | flag});
 }
 
 void notify_entry_slow(struct inode *dir, const char *name, size_t len, const struct inode *child, uint32_t mask, uint32_t cookie)
@@ -124,11 +126,11 @@ uint32_t notify_cookie(void)
 
 static void marks_end(const struct inode *inode, const struct superblock *sb, uint32_t mask)
 {
-    const struct notify_event event = {.mask = mask};
     struct list gone = LIST_INIT(gone);
     struct notify_mark *mark, *after;
     spin_lock(&lock);
     list_for_each_safe (mark, after, &all_marks, all_node) {
+        const struct notify_event event = {.mask = mask | (mask & IN_UNMOUNT ? dir_flag(mark->inode) : 0)};
         if (mark->inode == inode || mark->inode->sb == sb)
             mark_tell(mark, &event, &gone);
     }

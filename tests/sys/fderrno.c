@@ -2,7 +2,9 @@
 /* What calls on descriptors say about files of a kind that they do not work on, and about offsets and flags. */
 #include "fs.h"
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
@@ -61,6 +63,9 @@ static void test_sendfile(void)
     CHECK(sendfile(ends[1], zero, NULL, 10) == 10 && read(ends[0], buf, 16) == 10);
     CHECK(sendfile(f, f, NULL, 1) == 1); /* onto itself, further on */
     CHECK_ERRNO(splice(open(".", O_RDONLY), NULL, ends[1], NULL, 1, 0), EINVAL);
+    CHECK_ERRNO(splice(ends[0], NULL, eventfd(0, 0), NULL, 1, 0), EINVAL); /* and does not wait for the pipe */
+    CHECK_ERRNO(splice(inotify_init(), NULL, ends[1], NULL, 1, 0), EINVAL);
+    CHECK_ERRNO(copy_file_range(ends[0], NULL, open(".", O_RDONLY), NULL, 1, 0), EISDIR);
     CHECK_ERRNO(syscall(SYS_pipe2, ends, -1), EINVAL);
 }
 
