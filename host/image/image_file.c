@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "store/image_crypt.h"
 
 int image_trailer_write(int fd, const struct config_image *image, struct error *err)
 {
@@ -22,7 +23,7 @@ static bool is_sound(const struct image_trailer *t, uint64_t file_size)
     const struct config_image *i = &t->image;
     return t->magic == IMAGE_MAGIC && i->size % IMAGE_BLOCK == 0 && i->data_size % IMAGE_BLOCK == 0 && i->data_size > 0 &&
            i->data_size <= i->size && i->hash_off == i->size && i->size < file_size && i->salt_size == 0 &&
-           (i->flags == CONFIG_IMAGE_ENCRYPTED || (i->flags == 0 && i->data_size == i->size));
+           i->size - i->data_size == (i->flags ? image_tags_size(i->data_size) : 0) && (i->flags & ~(uint32_t)CONFIG_IMAGE_ENCRYPTED) == 0;
 }
 
 int image_trailer_read(const char *path, struct config_image *image, struct error *err)

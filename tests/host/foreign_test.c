@@ -7,6 +7,8 @@
 #include "image/elf_symbols.h"
 #include "image/erofs_read.h"
 #include "image/erofs_write.h"
+#include "image/image.h"
+#include "image/image_file.h"
 #include "image/layer.h"
 
 #define ROUNDS 1000
@@ -84,6 +86,40 @@ static void images_check(void)
         free(copy);
     }
     test_result(true, "image-damaged", " ");
+    free(good.data);
+}
+
+/* Encrypted, with damage mostly in the last block, which says what the file is: refused, or a tree; never a fault. */
+static void sealed_check(void)
+{
+    static const uint8_t key[32] = {1}, other[32] = {2};
+    struct error err = {""};
+    struct bytes good;
+    struct config_image facts, read;
+    struct callsite_totals totals;
+    struct erofs_image image;
+    char path[PATH_MAX], bad[PATH_MAX];
+    unsigned opened = 0;
+    snprintf(path, sizeof(path), "%s", test_path("sealed"));
+    snprintf(bad, sizeof(bad), "%s", test_path("bad"));
+    bool is_ok = image_write(test_path("tree"), path, &(struct image_options){.key = key}, &facts, &totals, &err) == 0 &&
+                 image_trailer_read(path, &read, &err) == 0 && memcmp(&facts, &read, sizeof(facts)) == 0;
+    is_ok = is_ok && erofs_open(path, NULL, &image, &err) < 0 && erofs_open(path, other, &image, &err) < 0;
+    if (!test_result(is_ok && erofs_open(path, key, &image, &err) == 0, "image-sealed", "%s", err.text) || file_read(path, &good, &err) < 0)
+        return;
+    erofs_close(&image);
+    for (int i = 0; i < ROUNDS / 4; i++) {
+        uint8_t *copy = memcpy(malloc(good.size), good.data, good.size);
+        damage(i % 4 ? copy + good.size - 4096 : copy, i % 4 ? 4096 : good.size, sizeof(struct image_trailer));
+        file_write(bad, copy, random_next() % 8 ? good.size : random_next() % good.size, 0644, &err);
+        if (erofs_open(bad, key, &image, &err) == 0) {
+            opened++;
+            erofs_walk(&image, visit, NULL, &err);
+            erofs_close(&image);
+        }
+        free(copy);
+    }
+    test_result(opened < ROUNDS / 4, "image-sealed-damaged", "all %u were opened", opened);
     free(good.data);
 }
 
@@ -201,6 +237,7 @@ int main(void)
 {
     test_begin();
     images_check();
+    sealed_check();
     symbols_check();
     layers_check();
     whiteouts_check();
