@@ -72,10 +72,10 @@ enum { FMODE_READ = 1, FMODE_WRITE = 2, FMODE_SEEK = 4, FMODE_PATH = 8, FMODE_ST
 
 /* A file of a kind without a path: ops, data and O_* flags. The caller's reference. */
 nodiscard int file_create(const struct file_ops *ops, void *data, unsigned flags, struct file **f);
-/* The inode number that fstat(2) and /proc show of a file that has no inode, by its data. */
+/* The inode number that fstat(2) and /proc show of a file that has no inode, by its data; positive as an int, as tools read it. */
 static inline uint64_t file_own_ino(const void *data)
 {
-    return (uintptr_t)data >> 4;
+    return (uintptr_t)data >> 4 & INT32_MAX;
 }
 void file_get(struct file *f);
 void file_put(struct file *f);
