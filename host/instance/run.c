@@ -129,9 +129,10 @@ static int enclave_load(const struct parts *p, struct sgx_enclave **enclave, str
 
 /* ---- what it is told --------------------------------------------------------------------------------------- */
 
-#define TSC_SAMPLE_NS 4000000LL /* the least; clocks read to 30 ns make 10 ppm of it */
+#define TSC_SAMPLE_NS 1000000LL /* the least; pairs that belong together to 5 ns make 10 ppm of it */
+#define TSC_TRIES     5
 
-/* The counter held against the host's clock, from when the program starts to load: most often that is long enough. */
+/* The counter held against the host's clock (the pair that took the least to read), from when the program starts to load: most often that is long enough. */
 static struct tsc_sample {
     struct timespec ts;
     uint64_t tsc;
@@ -139,10 +140,19 @@ static struct tsc_sample {
 
 static struct tsc_sample tsc_sample(void)
 {
-    struct tsc_sample s;
-    clock_gettime(CLOCK_MONOTONIC_RAW, &s.ts);
-    s.tsc = __rdtsc();
-    return s;
+    struct tsc_sample best = {0}, s;
+    uint64_t least = UINT64_MAX;
+    for (int i = 0; i < TSC_TRIES; i++) {
+        uint64_t before = __rdtsc();
+        clock_gettime(CLOCK_MONOTONIC_RAW, &s.ts);
+        uint64_t took = __rdtsc() - before;
+        s.tsc = before + took / 2;
+        if (took < least) {
+            least = took;
+            best = s;
+        }
+    }
+    return best;
 }
 
 static int64_t ns_between(const struct tsc_sample *a, const struct tsc_sample *b)

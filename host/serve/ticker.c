@@ -20,6 +20,7 @@
 
 static pthread_t thread;
 static _Atomic uint32_t is_asleep;
+static _Atomic uint32_t is_stopped;
 
 static bool is_waiting(struct serve *serve, unsigned vcpu)
 {
@@ -98,7 +99,7 @@ static void *ticker_main(void *arg)
     const struct timespec pause = {0, TICK_NS};
     unsigned quiet = 0;
     while (!atomic_load(&serve->is_done)) {
-        nanosleep(&pause, NULL);
+        syscall(SYS_futex, &is_stopped, FUTEX_WAIT_PRIVATE, 0, &pause, NULL, 0);
         quiet = tick(serve) ? 0 : quiet + 1;
         if (quiet < QUIET_TICKS)
             continue;
@@ -124,6 +125,8 @@ int ticker_start(struct serve *serve)
 
 void ticker_stop(struct serve *serve)
 {
+    atomic_store(&is_stopped, 1); /* nobody waits for a tick that is not needed */
+    syscall(SYS_futex, &is_stopped, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
     ticker_wake(serve);
     pthread_join(thread, NULL);
 }

@@ -45,7 +45,7 @@ struct sgx_enclave {
     struct sgx_secs secs;
     bool is_initialised;
     uint8_t *epcm;
-    void *measurement; /* EVP_MD_CTX until EINIT */
+    void *measurement; /* SHA256_CTX until EINIT */
     struct emu_thread *threads[EMU_VCPU_MAX];
     unsigned vcpu_count;
     uint8_t fuse_key[16];
