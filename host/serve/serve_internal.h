@@ -19,6 +19,8 @@ void vcpu_kick(struct serve_vcpu *vcpu);
 int wait_init(struct serve *serve); /* -1 with errno */
 /* A vCPU came back from wait: the ticker may have to tick again. */
 void ticker_wake(struct serve *serve);
+/* Something happened that a vCPU should not learn at the next tick only. */
+void ticker_event(struct serve *serve);
 int ticker_start(struct serve *serve);
 void ticker_stop(struct serve *serve);
 

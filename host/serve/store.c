@@ -5,8 +5,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -20,6 +22,14 @@ static struct host_store {
     int fd;         /* 0: not open */
     int counter_fd; /* -1: none */
     uint64_t size, max_size, counter;
+    struct syncer {
+        pthread_mutex_t lock;
+        pthread_cond_t wanted_more;
+        uint64_t wanted, done; /* tickets */
+        int result;            /* -errno of the first that failed: what did not reach the disk then is not tried again */
+        int done_fd;           /* the enclave watches it; -1: there is no thread */
+        struct serve *serve;
+    } syncer;
 } stores[STORE_MAX];
 
 static struct host_store *store_of(uint32_t id)
@@ -78,6 +88,70 @@ static int64_t store_map(const struct serve_vcpu *vcpu, const char *name, uint64
     return 0;
 }
 
+/* ---- a thread that waits for the disk, so that the vCPU need not ----------------------------------------------------- */
+
+static void *syncer_main(void *arg)
+{
+    struct host_store *s = arg;
+    struct syncer *y = &s->syncer;
+    const uint64_t one = 1;
+    pthread_mutex_lock(&y->lock);
+    for (;;) {
+        while (y->wanted == y->done)
+            pthread_cond_wait(&y->wanted_more, &y->lock);
+        uint64_t target = y->wanted;
+        pthread_mutex_unlock(&y->lock);
+        int result = fdatasync(s->fd) < 0 ? -errno : 0;
+        pthread_mutex_lock(&y->lock);
+        y->done = target;
+        y->result = y->result ? y->result : result;
+        if (write(y->done_fd, &one, sizeof(one)) < 0)
+            continue; /* its counter is full, so it is readable */
+        ticker_event(y->serve);
+    }
+    return NULL;
+}
+
+static void syncer_start(const struct serve_vcpu *vcpu, struct host_store *s)
+{
+    struct syncer *y = &s->syncer;
+    pthread_t thread;
+    pthread_mutex_init(&y->lock, NULL);
+    pthread_cond_init(&y->wanted_more, NULL);
+    y->serve = vcpu->serve;
+    y->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (y->done_fd < 0)
+        return;
+    if (y->done_fd >= SERVE_FD_MAX || pthread_create(&thread, NULL, syncer_main, s)) {
+        close(y->done_fd);
+        y->done_fd = -1;
+        return;
+    }
+    pthread_detach(thread);
+    vcpu->serve->fds[y->done_fd] = y->done_fd;
+}
+
+static int64_t sync_begin(struct syncer *y)
+{
+    if (y->done_fd < 0)
+        return -EINVAL;
+    pthread_mutex_lock(&y->lock);
+    uint64_t ticket = ++y->wanted;
+    pthread_cond_signal(&y->wanted_more);
+    pthread_mutex_unlock(&y->lock);
+    return (int64_t)ticket;
+}
+
+static int64_t sync_result(struct syncer *y, uint64_t ticket)
+{
+    pthread_mutex_lock(&y->lock);
+    int64_t result = y->done >= ticket ? y->result : -EAGAIN;
+    pthread_mutex_unlock(&y->lock);
+    return result;
+}
+
+/* ---- the calls ---------------------------------------------------------------------------------------------------------- */
+
 int64_t serve_store_open(struct serve_vcpu *vcpu, uint64_t max_size, uint32_t is_counted, const void *name, size_t name_size,
                          void *reply, size_t reply_size)
 {
@@ -97,6 +171,8 @@ int64_t serve_store_open(struct serve_vcpu *vcpu, uint64_t max_size, uint32_t is
         return err;
     if (is_counted)
         counter_open(vcpu, copy, s);
+    syncer_start(vcpu, s);
+    r.done_fd = s->syncer.done_fd < 0 ? UINT32_MAX : (uint32_t)s->syncer.done_fd;
     r.addr = (uint64_t)at;
     r.size = s->size;
     r.id = (uint32_t)(s - stores);
@@ -141,13 +217,18 @@ int64_t serve_store_resize(struct serve_vcpu *vcpu, uint32_t id, uint64_t size)
     return 0;
 }
 
-int64_t serve_store_sync(struct serve_vcpu *vcpu, uint32_t id)
+int64_t serve_store_sync(struct serve_vcpu *vcpu, uint32_t id, uint32_t what, uint64_t ticket)
 {
     struct host_store *s = store_of(id);
     (void)vcpu;
     if (!s)
         return -EINVAL;
-    return fdatasync(s->fd) < 0 ? -errno : 0;
+    switch (what) {
+    case HOSTCALL_SYNC_NOW: return fdatasync(s->fd) < 0 ? -errno : 0;
+    case HOSTCALL_SYNC_BEGIN: return sync_begin(&s->syncer);
+    case HOSTCALL_SYNC_RESULT: return sync_result(&s->syncer, ticket);
+    default: return -EINVAL;
+    }
 }
 
 int64_t serve_store_count(struct serve_vcpu *vcpu, uint32_t id, uint64_t value)

@@ -73,16 +73,31 @@ static void event_help(struct serve *serve, int idle, int busy)
         sgx_interrupt(serve->enclave, (unsigned)busy);
 }
 
+/* Some vCPU that waits, and some that does not; -1: there is none. */
+static void vcpus_look(struct serve *serve, int *idle, int *busy)
+{
+    *idle = *busy = -1;
+    for (unsigned i = 0; i < serve->options.vcpu_count; i++) {
+        if (is_waiting(serve, i))
+            *idle = (int)i;
+        else
+            *busy = (int)i;
+    }
+}
+
+void ticker_event(struct serve *serve)
+{
+    int idle, busy;
+    vcpus_look(serve, &idle, &busy);
+    if (busy >= 0 && atomic_load(&serve->poller) < 0)
+        event_help(serve, idle, busy);
+}
+
 /* False: all vCPUs wait. */
 static bool tick(struct serve *serve)
 {
-    int idle = -1, busy = -1;
-    for (unsigned i = 0; i < serve->options.vcpu_count; i++) {
-        if (is_waiting(serve, i))
-            idle = (int)i;
-        else
-            busy = (int)i;
-    }
+    int idle, busy;
+    vcpus_look(serve, &idle, &busy);
     if (busy < 0)
         return false;
     help_queued(serve, idle);

@@ -93,9 +93,15 @@ struct hostcall_store {
     uint32_t id;
     uint32_t has_key;
     uint32_t has_counter;
-    uint32_t reserved;
+    uint32_t done_fd;    /* becomes readable, again, when a sync that was begun is done; 65536 or more: they cannot be begun */
     uint8_t key[32];     /* from `naos run --store-key`: for stores that are opened with a key file */
     uint8_t reserved2[24];
+};
+
+enum hostcall_store_sync {
+    HOSTCALL_SYNC_NOW,    /* returns when it is done */
+    HOSTCALL_SYNC_BEGIN,  /* returns a ticket at once */
+    HOSTCALL_SYNC_RESULT, /* of a ticket: 0, or -EAGAIN while it is not done */
 };
 
 /* Files of the host. */

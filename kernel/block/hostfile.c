@@ -3,6 +3,25 @@
 #include "base/string.h"
 #include "hostcall/hostcall.h"
 #include "platform/plat.h"
+#include <linux/eventpoll.h>
+
+static void sync_done(struct host_watch *watch, uint32_t events)
+{
+    struct hostfile *f = container_of(watch, struct hostfile, done);
+    (void)events;
+    spin_lock(&f->done_lock);
+    f->done_count++;
+    waitq_wake_all(&f->done_wait, 0);
+    spin_unlock(&f->done_lock);
+}
+
+static void sync_watch(struct hostfile *f, uint32_t fd)
+{
+    waitq_init(&f->done_wait);
+    f->done = (struct host_watch){.fd = fd <= 65535 ? (int)fd : -1, .ready = sync_done};
+    if (f->done.fd >= 0 && host_watch_add(&f->done, EPOLLIN))
+        f->done.fd = -1;
+}
 
 int hostfile_open(const char *name, uint64_t max_size, bool is_counted, struct hostfile *f)
 {
@@ -19,6 +38,7 @@ int hostfile_open(const char *name, uint64_t max_size, bool is_counted, struct h
     };
     f->max_blocks = MAX(f->max_blocks, f->blocks);
     memcpy(f->key, reply.key, sizeof(f->key));
+    sync_watch(f, reply.done_fd);
     mem_wipe(&reply, sizeof(reply));
     return 0;
 }
@@ -58,9 +78,29 @@ int hostfile_resize(struct hostfile *f, uint64_t blocks)
     return err ? -ENOSPC : 0;
 }
 
+static int sync_await(struct hostfile *f, uint64_t ticket)
+{
+    for (;;) {
+        uint64_t seen = __atomic_load_n(&f->done_count, __ATOMIC_ACQUIRE);
+        int64_t result = hostcall_store_sync(f->id, HOSTCALL_SYNC_RESULT, ticket);
+        if (result != -EAGAIN)
+            return (int)MIN(result, 0);
+        spin_lock(&f->done_lock);
+        while (f->done_count == seen) {
+            int err = waitq_sleep_uninterruptible(&f->done_wait, &f->done_lock, NS_NEVER);
+            CHECK(err == 0);
+        }
+        spin_unlock(&f->done_lock);
+    }
+}
+
+/* Handing it to another thread of the host takes longer than it has to, if there is nothing else to do here. */
 int hostfile_sync(struct hostfile *f)
 {
-    return (int)hostcall_store_sync(f->id);
+    if (f->done.fd < 0 || __atomic_load_n(&arch_vcpu()->queue_count, __ATOMIC_RELAXED) == 0)
+        return (int)MIN(hostcall_store_sync(f->id, HOSTCALL_SYNC_NOW, 0), 0);
+    int64_t ticket = hostcall_store_sync(f->id, HOSTCALL_SYNC_BEGIN, 0);
+    return ticket < 0 ? (int)ticket : sync_await(f, (uint64_t)ticket);
 }
 
 int hostfile_count(struct hostfile *f, uint64_t value)

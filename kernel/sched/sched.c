@@ -437,12 +437,26 @@ bool sched_is_slice_over(const struct task *task)
     return arch_vcpu()->queue_count > 0 && (ns_t)running_ns(task) >= task->slice;
 }
 
+/* Who slept while the current task ran for a while is not left to wait for the rest of its slice. */
+static bool is_overtaken(const struct task *task)
+{
+    struct vcpu *vcpu = arch_vcpu();
+    uint64_t ran = running_ns(task);
+    if (ran < WAKE_AFTER || __atomic_load_n(&vcpu->queue_count, __ATOMIC_RELAXED) == 0)
+        return false;
+    spin_lock(&vcpu->lock);
+    const struct task *first = list_first(&vcpu->queue, struct task, queue_node);
+    bool is = first && first->vruntime + WAKE_AFTER < task->vruntime + ran;
+    spin_unlock(&vcpu->lock);
+    return is;
+}
+
 void sched_tick(void)
 {
     struct task *task = task_current();
     sched_idle_ops.collect();
     timer_run();
-    if (sched_is_slice_over(task))
+    if (sched_is_slice_over(task) || is_overtaken(task))
         task->needs_resched = true;
 }
 
