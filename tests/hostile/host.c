@@ -41,15 +41,14 @@ static uint64_t flip_random(void)
     return flip_state;
 }
 
-/* A copy of the image in its own place, that can be written. */
-static void image_own(const struct boot_block *boot)
+/* A copy of an image in its own place, that can be written. */
+static void image_own(const struct boot_image *image)
 {
-    void *copy = malloc(boot->images[0].size);
-    memcpy(copy, (void *)boot->images[0].addr, boot->images[0].size);
-    if (mmap((void *)boot->images[0].addr, boot->images[0].size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
-        MAP_FAILED)
+    void *copy = malloc(image->size);
+    memcpy(copy, (void *)image->addr, image->size);
+    if (mmap((void *)image->addr, image->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
         _exit(2);
-    memcpy((void *)boot->images[0].addr, copy, boot->images[0].size);
+    memcpy((void *)image->addr, copy, image->size);
     free(copy);
 }
 
@@ -73,7 +72,8 @@ static void *flip_main(void *arg)
             vcpu->frame->out_size = flip_random();
             flip_one(vcpu->buffer + flip_random() % 256);
         }
-        flip_one((uint8_t *)serve->boot->images[0].addr + flip_random() % serve->boot->images[0].size);
+        const struct boot_image *image = &serve->boot->images[flip_random() % serve->boot->image_count];
+        flip_one((uint8_t *)image->addr + flip_random() % image->size);
     }
     return NULL;
 }
@@ -82,7 +82,8 @@ static void flip_start(struct serve *serve)
 {
     pthread_t thread;
     flipped = serve;
-    image_own(serve->boot);
+    for (uint32_t i = 0; i < serve->boot->image_count; i++)
+        image_own(&serve->boot->images[i]);
     if (pthread_create(&thread, NULL, flip_main, serve))
         _exit(2);
 }

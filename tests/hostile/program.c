@@ -32,10 +32,10 @@ static void check(int is_right, const char *what)
     _exit(WRONG);
 }
 
-static void image_read(unsigned round)
+static void image_read(const char *path, unsigned round)
 {
     static uint64_t words[512];
-    int fd = open("/data/long", O_RDONLY);
+    int fd = open(path, O_RDONLY);
     for (uint64_t at = round; fd >= 0 && at < 200000; at += 9001) {
         ssize_t n = pread(fd, words, sizeof(words), (off_t)(at * 8));
         for (ssize_t i = 0; i < n / 8; i++)
@@ -183,7 +183,8 @@ int main(int argc, char **argv)
     for (unsigned round = 0; round < ROUNDS; round++) {
         pthread_t thread;
         int has_thread = pthread_create(&thread, NULL, clock_use, NULL) == 0;
-        image_read(round);
+        image_read("/data/long", round);
+        image_read("/sealed/long", round); /* of an encrypted image, where there is one */
         memory_use(round);
         file_use(round);
         streams_use();
