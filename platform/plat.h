@@ -13,6 +13,8 @@ enum plat_prot {
     PLAT_PROT_READ = 1,
     PLAT_PROT_WRITE = 2,
     PLAT_PROT_EXEC = 4,
+    PLAT_PROT_SEALED = 8, /* plat_mem_protect, without WRITE: no host can let it be written to (where the platform can see to that) */
+    PLAT_PROT_UNSEAL = 16, /* plat_mem_protect, with WRITE: it may have been sealed */
 };
 
 /* Set up by the platform before kernel_main; constant afterwards. Only trusted (measured) values. */

@@ -26,7 +26,7 @@ struct hostcall_frame {
 /* The action of mem_map; its ranges are struct plat_range[]. */
 enum hostcall_mem_action {
     HOSTCALL_MEM_COMMIT = 1, /* zero pages appear */
-    HOSTCALL_MEM_PROTECT,
+    HOSTCALL_MEM_PROTECT,    /* with bit 3 of prot: EMODPR too, which the enclave checks by EACCEPT */
     HOSTCALL_MEM_RELEASE,    /* they go away */
 };
 

@@ -17,6 +17,7 @@
 #include "mm/internal.h"
 
 enum { PAGE_PROT = 7, PAGE_KEPT = 8, PAGE_BUSY = 0x10, PAGE_UNCLEAN = 0x20, PAGE_STALE = 0x40, PAGE_COMMITTED = 0x80 };
+#define PAGE_SEALED PAGE_BUSY /* of a live page: PLAT_PROT_SEALED, or maybe so */
 #define PAGE_UNSURE PAGE_KEPT /* of a live page: a change of its protection failed, so any of the two may hold */
 
 #define HOST_RW     (PLAT_PROT_READ | PLAT_PROT_WRITE)
@@ -162,7 +163,7 @@ static int commit_apply(const struct plat_range *ranges, size_t count)
 
 static void entry_make_unsure(uint8_t *e)
 {
-    *e = (uint8_t)((*e & ~PAGE_PROT) | PAGE_UNSURE);
+    *e = (uint8_t)((*e & ~PAGE_PROT) | PAGE_UNSURE | PAGE_SEALED);
 }
 
 /* The host refused, or says so: nothing is sure of these pages but that they are there. Whoever needs one asks again. */
@@ -188,7 +189,7 @@ static int release_apply(const struct plat_range *ranges, size_t count)
 static bool stale_take(uint8_t *e, unsigned prot, unsigned *old_prot)
 {
     uint8_t was = __atomic_load_n(e, __ATOMIC_ACQUIRE);
-    while (was & PAGE_BUSY) {
+    while ((was & (PAGE_BUSY | PAGE_STALE)) == (PAGE_BUSY | PAGE_STALE)) {
         arch_relax();
         was = __atomic_load_n(e, __ATOMIC_ACQUIRE);
     }
@@ -216,7 +217,8 @@ static int commit_page(struct commit *c, uaddr_t at)
     unsigned prot = c->wants_zero ? c->prot | HOST_RW : c->prot, old_prot;
     if ((*e & PAGE_STALE) && stale_take(e, prot, &old_prot)) {
         c->has_reused = true;
-        return prot == old_prot ? 0 : batch_add(&c->reused, at, prot);
+        unsigned unseal = (prot & ~old_prot) & PLAT_PROT_WRITE ? PLAT_PROT_UNSEAL : 0; /* what it was before is forgotten */
+        return prot == old_prot ? 0 : batch_add(&c->reused, at, prot | unseal);
     }
     if (c->only_stale)
         return 0;
@@ -300,13 +302,16 @@ void protect_begin(struct page_batch *b)
 
 int protect_add(struct page_batch *b, uaddr_t start, uaddr_t end, unsigned prot)
 {
+    const unsigned bits = prot & PAGE_PROT;
     int err = 0;
     for (uaddr_t at = committed_next(start, end); at < end && err == 0; at = committed_next(at + PAGE_SIZE, end)) {
         uint8_t *e = entry_of(at >> PAGE_SHIFT);
-        if ((*e & (PAGE_PROT | PAGE_UNSURE)) == prot)
+        bool is_sealed = *e & PAGE_SEALED;
+        if ((*e & (PAGE_PROT | PAGE_UNSURE)) == bits && (is_sealed || !(prot & PLAT_PROT_SEALED)))
             continue;
-        err = batch_add(b, at, prot);
-        *e = (uint8_t)((*e & ~(PAGE_PROT | PAGE_UNSURE)) | prot);
+        err = batch_add(b, at, is_sealed && (prot & PLAT_PROT_WRITE) ? prot | PLAT_PROT_UNSEAL : prot);
+        is_sealed = (is_sealed || (prot & PLAT_PROT_SEALED)) && !(prot & PLAT_PROT_WRITE);
+        *e = (uint8_t)((*e & ~(PAGE_PROT | PAGE_UNSURE | PAGE_SEALED)) | bits | (is_sealed ? PAGE_SEALED : 0));
     }
     return err;
 }
@@ -395,7 +400,7 @@ bool revive_range(uaddr_t start, uaddr_t end, unsigned prot, bool wants_all)
             is_all = false;
             continue;
         }
-        *entry_of(at >> PAGE_SHIFT) = (uint8_t)(PAGE_COMMITTED | old_prot);
+        *entry_of(at >> PAGE_SHIFT) = (uint8_t)(PAGE_COMMITTED | old_prot | (old_prot & PLAT_PROT_WRITE ? 0 : PAGE_SEALED));
     }
     bool is_done = protect_add(&b, start, end, prot) == 0 && batch_flush(&b) == 0;
     if (is_done && (is_all || !wants_all))

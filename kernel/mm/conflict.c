@@ -500,6 +500,12 @@ static int change_apply(struct vmspace *vm, uint64_t page)
     return 0;
 }
 
+/* What relatives share is not written to, whatever the host does: its first write must be seen. */
+static unsigned shared_prot(const struct area *a)
+{
+    return a->prot & VM_WRITE ? (a->prot & ~(unsigned)VM_WRITE) | VM_READ | PLAT_PROT_SEALED : a->prot;
+}
+
 static int run_protect(struct vmspace *vm, struct page_batch *b, uaddr_t start, uaddr_t end)
 {
     const struct area *a = NULL;
@@ -508,8 +514,8 @@ static int run_protect(struct vmspace *vm, struct page_batch *b, uaddr_t start, 
         if (!a || at >= a->end)
             a = area_find(vm, at);
         CHECK(a); /* what has a frame has an area */
-        unsigned withheld = is_shared_frame(vm, at >> PAGE_SHIFT) ? VM_WRITE : 0;
-        err = protect_add(b, at, at + PAGE_SIZE, a->prot & ~withheld);
+        bool is_shared = is_shared_frame(vm, at >> PAGE_SHIFT);
+        err = protect_add(b, at, at + PAGE_SIZE, is_shared ? shared_prot(a) : a->prot);
     }
     return err;
 }
@@ -1167,7 +1173,7 @@ static int writes_forbid(struct vmspace *vm, const struct hot_pages *hot)
             continue;
         for (uaddr_t at = a->start, end; at < a->end && err == 0; at = end + PAGE_SIZE) {
             end = hot_next(vm, hot, at, a->end);
-            err = protect_add(&b, at, end, a->prot & ~(unsigned)VM_WRITE);
+            err = protect_add(&b, at, end, shared_prot(a));
         }
     }
     int flushed = batch_flush(&b);

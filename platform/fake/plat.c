@@ -141,7 +141,9 @@ int plat_mem_protect(const struct plat_range *ranges, size_t count)
         return -ENOMEM;
     for (size_t i = 0; i < count; i++) {
         range_check(&ranges[i], true);
-        range_set(&ranges[i], (uint8_t)(COMMITTED | ranges[i].prot));
+        if ((ranges[i].prot & PLAT_PROT_SEALED) && (ranges[i].prot & PLAT_PROT_WRITE))
+            fake_die("a sealed page cannot be written to");
+        range_set(&ranges[i], (uint8_t)(COMMITTED | (ranges[i].prot & (PLAT_PROT_READ | PLAT_PROT_WRITE | PLAT_PROT_EXEC))));
         if (mprotect((void *)ranges[i].addr, ranges[i].size, host_prot(ranges[i].prot)))
             fake_die("mprotect");
     }

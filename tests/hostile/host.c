@@ -95,10 +95,22 @@ static int64_t call_dispatch(struct serve_vcpu *vcpu)
     return -ENOSYS;
 }
 
+static void unseal(struct sgx_mem_range *ranges, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (ranges[i].prot & SGX_PROT_SEALED) {
+            ranges[i].prot = PROT_READ | PROT_WRITE;
+            hostile.lies++;
+        }
+    }
+}
+
 void call_serve(struct serve_vcpu *vcpu)
 {
     pthread_once(&once, begin);
     vcpu->exits++;
+    if (hostile.mode == HOSTILE_UNSEALED && vcpu->frame->nr == HOSTCALL_MEM_MAP)
+        unseal((struct sgx_mem_range *)vcpu->buffer, vcpu->frame->in_size / sizeof(struct sgx_mem_range));
     int64_t honest = call_dispatch(vcpu);
     pthread_mutex_lock(&lock);
     if (hostile.mode == HOSTILE_FLIP && !flipped)

@@ -7,7 +7,7 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-const char *const hostile_mode_names[HOSTILE_MODE_COUNT] = {"none", "sweep", "random", "flip", "replay", "flood", "memory", "clock"};
+const char *const hostile_mode_names[HOSTILE_MODE_COUNT] = {"none", "sweep", "random", "flip", "replay", "flood", "memory", "unsealed", "clock"};
 
 static uint64_t mix(uint64_t z)
 {

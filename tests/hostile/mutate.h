@@ -25,6 +25,7 @@ enum hostile_mode {
     HOSTILE_REPLAY,  /* replies of earlier calls, of others, twice */
     HOSTILE_FLOOD,   /* more events than anybody asked for */
     HOSTILE_MEMORY,  /* only about memory: that it was not given, not protected, not taken back */
+    HOSTILE_UNSEALED, /* says that it took write access away from pages, and left it (host.c): the enclave must stop */
     HOSTILE_CLOCK,   /* real time goes back, stands, leaps; waits end early or say so */
     HOSTILE_MODE_COUNT,
 };

@@ -248,9 +248,22 @@ static int pages_remove(struct sgx_enclave *e, const struct sgx_mem_range *r)
     return 0;
 }
 
+/* EMODPR and what belongs to it (ETRACK, and all processors out of the enclave once); the enclave's EACCEPT sees whether it was done. */
+static int pages_restrict(struct sgx_enclave *e, const struct sgx_mem_range *r)
+{
+    struct sgx_enclave_restrict_permissions arg = {.offset = r->addr, .length = r->size, .permissions = r->prot & SGX_PROT_MASK};
+    while (arg.length > 0) {
+        arg.count = 0;
+        if (ioctl(e->fd, SGX_IOC_ENCLAVE_RESTRICT_PERMISSIONS, &arg) < 0 && errno != EINTR && errno != EAGAIN)
+            return -errno;
+        arg.offset += arg.count, arg.length -= arg.count;
+    }
+    return 0;
+}
+
 static int device_mem_map(struct sgx_enclave *e, unsigned action, const struct sgx_mem_range *r)
 {
-    int prot = (int)r->prot;
+    int prot = (int)(r->prot & SGX_PROT_MASK);
     if (action == HOSTCALL_MEM_RELEASE)
         return pages_trim(e, r); /* stays mapped: the enclave's EACCEPT has to reach it */
     if (action == HOSTCALL_MEM_COMMIT) {
@@ -258,6 +271,11 @@ static int device_mem_map(struct sgx_enclave *e, unsigned action, const struct s
         if (err)
             return err;
         prot |= PROT_READ | PROT_WRITE; /* as EAUG makes them */
+    }
+    if (action == HOSTCALL_MEM_PROTECT && (r->prot & SGX_PROT_SEALED)) {
+        int err = pages_restrict(e, r);
+        if (err)
+            return err;
     }
     return mprotect((void *)r->addr, r->size, prot) < 0 ? -errno : 0;
 }

@@ -132,7 +132,7 @@ static bool is_range_legal(const struct sgx_enclave *enclave, const struct sgx_m
 {
     uint64_t size = ((const struct sgx_enclave_base *)enclave)->size;
     return (r->addr | r->size) % SGX_PAGE_SIZE == 0 && r->size > 0 && r->addr >= SGX_USER_START && r->addr < size &&
-           r->size <= size - r->addr && r->prot <= 7;
+           r->size <= size - r->addr && r->prot <= 31;
 }
 
 int sgx_mem_map(struct sgx_enclave *enclave, unsigned action, const struct sgx_mem_range *ranges, size_t count)

@@ -59,6 +59,8 @@ void sgx_interrupt(struct sgx_enclave *enclave, unsigned vcpu);
 /* The mem_map host call: pages and page permissions; naos/hostcall.h has the actions. 0 or -errno. */
 struct sgx_mem_range {
     uint64_t addr, size;
-    uint32_t prot, reserved; /* PROT_* */
+    uint32_t prot, reserved; /* SGX_PROT_MASK: PROT_*; SGX_PROT_SEALED; above that the enclave's own */
 };
+#define SGX_PROT_MASK   7u
+#define SGX_PROT_SEALED 8u /* permissions are restricted in the EPCM too (EMODPR) */
 int sgx_mem_map(struct sgx_enclave *enclave, unsigned action, const struct sgx_mem_range *ranges, size_t count);

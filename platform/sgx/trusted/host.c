@@ -65,6 +65,23 @@ static void page_accept_trim(uint64_t addr)
         log_warn("the host kept a page that was given back");
 }
 
+/* The host was asked to take write access away (EMODPR): the processor says whether it did. */
+static void page_accept_sealed(uint64_t addr)
+{
+    static const struct sgx_secinfo r = {.flags = SGX_SECINFO_REG | SGX_SECINFO_R | SGX_SECINFO_PR},
+                                    rx = {.flags = SGX_SECINFO_REG | SGX_SECINFO_R | SGX_SECINFO_X | SGX_SECINFO_PR};
+    if (sgx_enclu(SGX_EACCEPT, &r, (void *)addr, NULL) != SGX_SUCCESS && sgx_enclu(SGX_EACCEPT, &rx, (void *)addr, NULL) != SGX_SUCCESS)
+        plat_panic("the host left a page writable that it was to protect");
+}
+
+/* Undoes that. */
+static void page_make_writable(uint64_t addr)
+{
+    static const struct sgx_secinfo rw = {.flags = SGX_SECINFO_REG | SGX_SECINFO_R | SGX_SECINFO_W};
+    if (sgx_enclu(SGX_EMODPE, &rw, (void *)addr, NULL) != SGX_SUCCESS)
+        plat_panic("EMODPE failed: the page is not there");
+}
+
 static void page_make_executable(uint64_t addr)
 {
     static const struct sgx_secinfo rwx = {
@@ -108,7 +125,15 @@ int plat_mem_commit(const struct plat_range *ranges, size_t count)
 int plat_mem_protect(const struct plat_range *ranges, size_t count)
 {
     executable_ranges(ranges, count);
-    return mem_map(HOSTCALL_MEM_PROTECT, ranges, count) ? -ENOMEM : 0;
+    if (mem_map(HOSTCALL_MEM_PROTECT, ranges, count))
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        if (ranges[i].prot & PLAT_PROT_UNSEAL)
+            ranges_each_page(&ranges[i], 1, page_make_writable);
+        else if (ranges[i].prot & PLAT_PROT_SEALED)
+            ranges_each_page(&ranges[i], 1, page_accept_sealed);
+    }
+    return 0;
 }
 
 void plat_mem_release(const struct plat_range *ranges, size_t count)

@@ -16,10 +16,12 @@
 #include "naos/hostcall.h"
 
 uint64_t emu_vcpu_start, emu_elrange_size;
+uint8_t *emu_epcm;
 struct emu_thread *emu_threads_by_area[EMU_VCPU_MAX];
 
 _Static_assert(offsetof(struct emu_thread, gprs) == 56 && offsetof(struct emu_thread, is_pending) == 72 &&
                offsetof(struct emu_thread, scratch) == 80, "switch.S knows these offsets");
+_Static_assert(EPCM_R == 1 && EPCM_W == 2 && EPCM_PENDING == 8 && EPCM_REG == 16 && EPCM_TRIM == 64 && EPCM_MODIFIED == 128, "switch.S knows them");
 _Static_assert(offsetof(struct sgx_gprs, rflags) == 128 && offsetof(struct sgx_gprs, exitinfo) == 160 &&
                offsetof(struct sgx_gprs, fsbase) == 168 && offsetof(struct sgx_gprs, ursp) == 144 && offsetof(struct sgx_gprs, urbp) == 152, "switch.S knows these offsets");
 
@@ -137,6 +139,7 @@ static int emulator_map(struct sgx_enclave *e, const struct sgx_layout *l, char 
     if (enclu_translate(l, why, why_size) < 0 || pages_protect(l, why, why_size) < 0)
         return -1;
     emu_elrange_size = l->elrange_size;
+    emu_epcm = e->epcm;
     emu_vcpu_start = e->threads[0]->enclave_gs & ~0xffffULL;
     for (unsigned i = 0; i < e->vcpu_count; i++)
         emu_threads_by_area[(e->threads[i]->enclave_gs - emu_vcpu_start) >> 16] = e->threads[i];
@@ -232,6 +235,23 @@ static int epcm_trim(uint8_t *page)
     return 0;
 }
 
+/* EMODPR: what is restricted already stays so; EPCM.PR until the enclave has accepted. */
+static int epcm_restrict(uint8_t *page, uint32_t prot)
+{
+    if (!(*page & EPCM_REG) || (*page & EPCM_PENDING))
+        return -EINVAL;
+    *page = (uint8_t)((*page & (~SGX_PROT_MASK | prot)) | EPCM_MODIFIED);
+    return 0;
+}
+
+static int pages_restrict(struct sgx_enclave *e, const struct sgx_mem_range *r)
+{
+    int err = 0;
+    for (uint64_t at = r->addr; at < r->addr + r->size && err == 0; at += SGX_PAGE_SIZE)
+        err = epcm_restrict(&e->epcm[at / SGX_PAGE_SIZE], r->prot);
+    return err;
+}
+
 static int emulator_mem_map(struct sgx_enclave *e, unsigned action, const struct sgx_mem_range *r)
 {
     int (*change)(uint8_t *page) = action == HOSTCALL_MEM_COMMIT ? epcm_aug : action == HOSTCALL_MEM_RELEASE ? epcm_trim : NULL;
@@ -244,7 +264,12 @@ static int emulator_mem_map(struct sgx_enclave *e, unsigned action, const struct
     }
     if (action == HOSTCALL_MEM_RELEASE)
         return mmap(at, r->size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == at ? 0 : -ENOMEM;
-    if (mprotect(at, r->size, (int)r->prot) < 0)
+    if (action == HOSTCALL_MEM_PROTECT && (r->prot & SGX_PROT_SEALED)) {
+        int err = pages_restrict(e, r);
+        if (err)
+            return err;
+    }
+    if (mprotect(at, r->size, (int)(r->prot & SGX_PROT_MASK)) < 0)
         return -errno;
     if (action == HOSTCALL_MEM_COMMIT && r->size <= POPULATE_MAX && (r->prot & PROT_WRITE))
         madvise(at, r->size, MADV_POPULATE_WRITE); /* most of it will be written at once; more than that gets huge pages */

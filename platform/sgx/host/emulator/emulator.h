@@ -13,7 +13,7 @@
 #define EMU_STACK_SIZE  (256u << 10) /* alternate signal stack, aligned to its size */
 #define EMU_SIGNAL      (SIGRTMIN + 3)
 
-/* EPCM: a byte for each page of ELRANGE. TRIM: given back, and once it is no longer MODIFIED, to be added anew. */
+/* EPCM: a byte for each page of ELRANGE. TRIM: given back, and once it is no longer MODIFIED, to be added anew. MODIFIED and REG: EPCM.PR. */
 enum { EPCM_R = 1, EPCM_W = 2, EPCM_X = 4, EPCM_PENDING = 8, EPCM_REG = 16, EPCM_TCS = 32, EPCM_TRIM = 64, EPCM_MODIFIED = 128 };
 
 /* The state of a host thread that enters; lies at the bottom of its signal stack. Offsets are known to switch.S. */

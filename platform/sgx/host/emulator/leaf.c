@@ -14,7 +14,8 @@ static uint64_t eaccept(struct sgx_enclave *e, const struct sgx_secinfo *secinfo
         return FAULT;
     uint8_t *page = &e->epcm[addr / SGX_PAGE_SIZE];
     unsigned type = flags >> 8 == SGX_PT_TRIM ? EPCM_TRIM : EPCM_REG;
-    unsigned want = (flags & 7) | (flags & SGX_SECINFO_PENDING ? EPCM_PENDING : 0) | (flags & SGX_SECINFO_MODIFIED ? EPCM_MODIFIED : 0) | type;
+    unsigned want = (flags & 7) | (flags & SGX_SECINFO_PENDING ? EPCM_PENDING : 0) |
+                    (flags & (SGX_SECINFO_MODIFIED | SGX_SECINFO_PR) ? EPCM_MODIFIED : 0) | type;
     if (*page != want)
         return SGX_PAGE_ATTRIBUTES_MISMATCH;
     *page &= (uint8_t)~(EPCM_PENDING | EPCM_MODIFIED);
