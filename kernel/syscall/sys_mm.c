@@ -11,6 +11,9 @@
 #include "proc/process.h"
 #include "syscall_gen.h"
 
+#ifndef MAP_32BIT
+#define MAP_32BIT 0 /* x86 alone has it */
+#endif
 #define MAP_FLAGS_OLD /* that MAP_SHARED_VALIDATE lets pass: all that Linux had before it */                                 \
     (MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_UNINITIALIZED | MAP_GROWSDOWN | MAP_LOCKED | \
      MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_32BIT | MAP_FIXED_NOREPLACE)
