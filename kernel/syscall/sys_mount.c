@@ -18,11 +18,88 @@
 #define TYPE_SIZE   32
 #define SOURCE_SIZE 64
 
+/* /proc/filesystems and sysfs(2): "nodev" before those that need no device. */
+static const char fs_list[] = "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tdevpts\nnodev\tramfs\nnodev\toverlay\n\terofs\n";
+
 const struct procfs_ops procfs_ops = {
     .uts_get = uts_get,
     .uts_set_hostname = uts_set_hostname,
-    .filesystems = "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tdevpts\nnodev\tramfs\nnodev\toverlay\n\terofs\n",
+    .filesystems = fs_list,
 };
+
+/* ---- sysfs(2) ------------------------------------------------------------------------------------------------------------ */
+
+enum { SYSFS_INDEX = 1, SYSFS_NAME, SYSFS_COUNT };
+
+/* The name in the index'th line of the list; NULL: there are fewer. */
+static const char *fs_name(unsigned index, size_t *len)
+{
+    const char *s = fs_list;
+    for (; *s && index > 0; s++)
+        index -= *s == '\n';
+    while (*s && *s != '\t')
+        s++;
+    if (!*s)
+        return NULL;
+    s++;
+    for (*len = 0; s[*len] != '\n';)
+        ++*len;
+    return s;
+}
+
+static unsigned fs_count(void)
+{
+    unsigned count = 0;
+    for (size_t len; fs_name(count, &len);)
+        count++;
+    return count;
+}
+
+static int64_t fs_index(uaddr_t user)
+{
+    char name[TYPE_SIZE];
+    const char *s;
+    size_t len;
+    int64_t n = copy_string_from_user(name, user, sizeof(name));
+    if (n < 0)
+        return n == -ENAMETOOLONG ? -EINVAL : n;
+    for (unsigned i = 0; (s = fs_name(i, &len)); i++) {
+        if (len == (size_t)n && memcmp(s, name, len) == 0)
+            return i;
+    }
+    return -EINVAL;
+}
+
+static int64_t fs_name_out(uint64_t index, uaddr_t buf)
+{
+    size_t len;
+    const char *s = index < fs_count() ? fs_name((unsigned)index, &len) : NULL;
+    if (!s)
+        return -EINVAL;
+    return copy_to_user(buf, s, len) || put_user(buf + len, (char)0) ? -EFAULT : 0;
+}
+
+int64_t sys_sysfs(int option, uint64_t arg, uaddr_t buf)
+{
+    switch (option) {
+    case SYSFS_INDEX:
+        return fs_index(arg);
+    case SYSFS_NAME:
+        return fs_name_out(arg, buf);
+    case SYSFS_COUNT:
+        return fs_count();
+    default:
+        return -EINVAL;
+    }
+}
+
+int64_t sys_vhangup(void)
+{
+    if (!capable(CAP_SYS_TTY_CONFIG))
+        return -EPERM;
+    tty_hangup_caller();
+    return 0;
+}
 
 /* ---- options ------------------------------------------------------------------------------------------------------------- */
 

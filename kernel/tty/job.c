@@ -101,6 +101,15 @@ struct tty *tty_of_caller(void)
     return t;
 }
 
+void tty_hangup_caller(void)
+{
+    struct tty *t = tty_of_caller();
+    if (!t)
+        return;
+    tty_hangup(t);
+    tty_put(t);
+}
+
 uint64_t tty_process_rdev(struct process *p)
 {
     spin_lock(&process_tree_lock);

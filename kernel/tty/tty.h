@@ -39,6 +39,7 @@ void console_winch(struct tty *t);
 void console_flush(struct tty *t);
 /* The far side went: end of file, errors, SIGHUP to who has it as controlling terminal. */
 void tty_hangup(struct tty *t);
+void tty_hangup_caller(void); /* the terminal that the caller's session has, if it has one */
 struct tty *console_tty(void); /* the first console, referenced; NULL: there is none */
 void tty_get(struct tty *t);
 void tty_put(struct tty *t); /* does not sleep */

@@ -184,10 +184,11 @@ static bool owner_told(struct waiter *waiter, uint32_t events)
 
 /* ---- O_ASYNC ---------------------------------------------------------------------------------------------------------- */
 
+/* Who is told takes process_tree_lock, under the lock of the file's object. A terminal's is taken inside of it: not those. */
 bool file_has_async(const struct file *f)
 {
     const unsigned type = file_type(f);
-    return f->ops->poll && f->ops->unpoll && (type == S_IFIFO || type == S_IFSOCK || type == S_IFCHR);
+    return f->ops->poll && f->ops->unpoll && (type == S_IFIFO || type == S_IFSOCK);
 }
 
 int file_async_switch(struct file *f, int fd, bool is_on)

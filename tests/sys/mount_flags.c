@@ -93,4 +93,27 @@ static void test_flags(void)
     CHECK(umount("m") == 0);
 }
 
-FS_MAIN(test_errors, test_expire, test_move, test_flags)
+static void test_sysfs(void)
+{
+    char name[64];
+    long index = syscall(SYS_sysfs, 1, "proc"), count = syscall(SYS_sysfs, 3);
+    CHECK(index >= 0 && index < count);
+    CHECK(syscall(SYS_sysfs, 2, index, name) == 0 && strcmp(name, "proc") == 0);
+    CHECK_ERRNO(syscall(SYS_sysfs, 1, "no such thing"), EINVAL);
+    CHECK_ERRNO(syscall(SYS_sysfs, 1, nowhere), EFAULT);
+    CHECK_ERRNO(syscall(SYS_sysfs, 2, 1000, name), EINVAL);
+    CHECK_ERRNO(syscall(SYS_sysfs, 4), EINVAL);
+}
+
+static void hangs_up(void)
+{
+    CHECK_ERRNO(syscall(SYS_vhangup), EPERM);
+}
+
+static void test_vhangup(void)
+{
+    as_user(USER, hangs_up);
+    CHECK(setsid() > 0 && syscall(SYS_vhangup) == 0); /* there is nothing to hang up */
+}
+
+FS_MAIN(test_sysfs, test_vhangup, test_errors, test_expire, test_move, test_flags)
