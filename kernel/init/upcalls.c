@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "init/init.h"
 #include "init/request.h"
+#include "ipc/aio.h"
 #include "ipc/epoll.h"
 #include "ipc/pipe.h"
 #include "ipc/sysv/sem.h"
@@ -93,9 +94,15 @@ static void crashed(struct thread *t, int signo)
         core_dump(t, signo);
 }
 
+static void process_exited(struct process *p)
+{
+    sem_process_exited(p);
+    aio_process_exited(p);
+}
+
 const struct proc_ops proc_ops = {
     .init_exited = init_exited,
-    .process_exited = sem_process_exited,
+    .process_exited = process_exited,
     .init_stopped = init_stopped,
     .program_loaded = request_program_loaded,
     .crashed = crashed,

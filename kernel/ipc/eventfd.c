@@ -103,6 +103,11 @@ static const struct file_ops eventfd_ops = {
     .show_fdinfo = eventfd_show_fdinfo,
 };
 
+bool file_is_eventfd(const struct file *f)
+{
+    return f->ops == &eventfd_ops;
+}
+
 int eventfd_create(uint64_t count, bool is_semaphore, unsigned flags, struct file **f)
 {
     static unsigned next_id;

@@ -2,6 +2,7 @@
 /* /proc/sys: what programs look up. But the host name and the time to give a lease back nothing can be set: opening for writing says EROFS, as in Docker. */
 #include <linux/capability.h>
 #include "crypto/random.h"
+#include "ipc/aio.h"
 #include "procfs/internal.h"
 #include "vfs/async.h"
 
@@ -174,8 +175,16 @@ static int write_lease_break_time(const struct proc_node *n, char *text, size_t 
 static const struct proc_entry epoll_entries[] = {
     PROC_TEXT("max_user_watches", "1048576\n"), /* as many as memory has room for */
 };
+static int show_aio_nr(const struct proc_node *n, struct text *t)
+{
+    (void)n;
+    text_add(t, "%u\n", aio_count());
+    return 0;
+}
 
 static const struct proc_entry fs_entries[] = {
+    PROC_TEXT("aio-max-nr", "65536\n"), /* AIO_MAX */
+    PROC_FILE("aio-nr", show_aio_nr),
     PROC_TEXT("dir-notify-enable", "1\n"),
     PROC_FOLDER("epoll", epoll_entries),
     PROC_TEXT("file-max", "9223372036854775807\n"),
