@@ -39,6 +39,17 @@ static struct list all_queues = LIST_INIT(all_queues);
 static unsigned queue_count;
 static const struct file_ops mqueue_ops;
 
+/* The process that was noticed is told no more, or was told: what it registered goes. */
+static void notice_end(struct process *p, struct mq_notice *notice, uint8_t why)
+{
+    if (notice->socket) {
+        notice->cookie[NOTIFY_COOKIE_LEN - 1] = why;
+        mqueue_upcalls.post(notice->socket, notice->cookie, sizeof(notice->cookie));
+        file_put(notice->socket);
+    }
+    process_put(p);
+}
+
 static void queue_put(struct mqueue *q)
 {
     struct mq_text *text, *after;
@@ -47,7 +58,7 @@ static void queue_put(struct mqueue *q)
     list_for_each_safe (text, after, &q->texts, node)
         heap_free(text);
     if (q->noticed)
-        process_put(q->noticed);
+        notice_end(q->noticed, &q->notice, NOTIFY_REMOVED);
     heap_free(q);
 }
 
@@ -196,7 +207,7 @@ static struct process *notice_take(struct mqueue *q, struct mq_notice *notice)
     return p;
 }
 
-static void notice_send(struct process *p, const struct mq_notice *notice)
+static void notice_send(struct process *p, struct mq_notice *notice)
 {
     siginfo_t info = {.si_signo = notice->signo, .si_code = SI_MESGQ};
     info.si_pid = process_current()->pid;
@@ -206,7 +217,7 @@ static void notice_send(struct process *p, const struct mq_notice *notice)
         int err = signal_send_process(p, notice->signo, &info);
         (void)err; /* it may be gone, or have too many signals queued: Linux does not say so either */
     }
-    process_put(p);
+    notice_end(p, notice, NOTIFY_WOKENUP);
 }
 
 static int send_wait(struct mqueue *q, bool nonblock, ns_t deadline)
@@ -273,12 +284,13 @@ int mqueue_receive(struct file *f, uint64_t size, ns_t deadline, struct mq_text 
 
 /* ---- notification ---------------------------------------------------------------------------------------------------------------- */
 
-/* Under the lock: whoever was noticed by the caller's process, which is put after it. */
-static struct process *notice_drop(struct mqueue *q)
+/* Under the lock: what the caller's process registered, to be ended after it; NULL: nothing. */
+static struct process *notice_drop(struct mqueue *q, struct mq_notice *notice)
 {
     struct process *p = q->noticed;
     if (p != process_current())
         return NULL;
+    *notice = q->notice;
     q->noticed = NULL;
     return p;
 }
@@ -287,12 +299,13 @@ int mqueue_notify(struct file *f, const struct mq_notice *notice)
 {
     struct mqueue *q = f->data;
     struct process *dropped = NULL;
+    struct mq_notice old;
     int err = 0;
     if (f->ops != &mqueue_ops)
         return -EBADF;
     spin_lock(&q->lock);
     if (!notice) {
-        dropped = notice_drop(q);
+        dropped = notice_drop(q, &old);
     } else if (q->noticed) {
         err = -EBUSY;
     } else {
@@ -302,7 +315,7 @@ int mqueue_notify(struct file *f, const struct mq_notice *notice)
     }
     spin_unlock(&q->lock);
     if (dropped)
-        process_put(dropped);
+        notice_end(dropped, &old, NOTIFY_REMOVED);
     return err;
 }
 
@@ -361,10 +374,11 @@ static void mqueue_flush(struct file *f)
 {
     struct mqueue *q = f->data;
     spin_lock(&q->lock);
-    struct process *dropped = notice_drop(q);
+    struct mq_notice old;
+    struct process *dropped = notice_drop(q, &old);
     spin_unlock(&q->lock);
     if (dropped)
-        process_put(dropped);
+        notice_end(dropped, &old, NOTIFY_REMOVED);
 }
 
 static void mqueue_release(struct file *f)

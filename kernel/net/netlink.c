@@ -231,6 +231,17 @@ static const struct socket_ops netlink_ops = {
     .destroy = netlink_destroy,
 };
 
+bool file_is_netlink(struct file *f)
+{
+    const struct socket *s = socket_of(f);
+    return s && s->ops == &netlink_ops;
+}
+
+int netlink_post(struct file *f, const void *data, uint32_t size)
+{
+    return file_is_netlink(f) ? netlink_push(&netlink_of(socket_of(f))->queue, data, size) : -EINVAL;
+}
+
 int netlink_create(unsigned type, unsigned protocol, struct socket **s)
 {
     if (type != SOCK_RAW && type != SOCK_DGRAM)

@@ -214,14 +214,14 @@ static bool is_question(uint16_t type)
     return type >= RTM_BASE && (type & 3) == 2; /* RTM_GET...: each kind has NEW, DEL, GET, SET */
 }
 
-static int send(struct packet_queue *q, const struct answer *a)
+int netlink_push(struct packet_queue *q, const void *data, uint32_t size)
 {
     const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
     struct packet *p;
-    int err = packet_alloc(a->size, &p);
+    int err = packet_alloc(size, &p);
     if (err)
         return err;
-    memcpy(p->data, a->buf, a->size);
+    memcpy(p->data, data, size);
     netlink_addr_write(&kernel, &p->from);
     if (packet_push(q, p, q->owner->receive_size)) {
         packet_put(p);
@@ -257,7 +257,7 @@ int netlink_route_serve(struct packet_queue *q, uint32_t port, const struct nlms
     a.seq = hdr->nlmsg_seq;
     a.port = port;
     answer(&a, hdr, body);
-    int err = send(q, &a);
+    int err = netlink_push(q, a.buf, a.size);
     mutex_unlock(&answer_lock);
     return err;
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* POSIX message queues: mq_overview(7). */
 #include <asm/siginfo.h>
+#include "base/log.h"
 #include "heap/heap.h"
 #include "ipc/mqueue.h"
+#include "net/netlink.h"
 #include "syscall/fds.h"
 #include "syscall/paths.h"
 #include "syscall/timespec.h"
@@ -112,31 +114,56 @@ struct user_sigevent { /* the first fields of struct sigevent */
     int32_t signo, notify;
 };
 
-/* SIGEV_THREAD is done by the C library through a netlink socket that the kernel sends a cookie to: there is none here. */
+/* SIGEV_THREAD, as the C library asks for it: signo is a netlink socket, value where the cookie lies. */
+static int socket_notice(const struct user_sigevent *ev, struct mq_notice *notice)
+{
+    int err = copy_from_user(notice->cookie, ev->value, sizeof(notice->cookie));
+    if (err)
+        return err;
+    err = fd_get_io(ev->signo, &notice->socket);
+    if (err == 0 && !file_is_netlink(notice->socket)) {
+        file_put(notice->socket);
+        notice->socket = NULL;
+        err = -EINVAL;
+    }
+    return err;
+}
+
+static void notice_post(struct file *socket, const void *cookie, size_t size)
+{
+    if (netlink_post(socket, cookie, (uint32_t)size))
+        log_debug("a notice of a message queue could not be posted");
+}
+
+const struct mqueue_upcalls mqueue_upcalls = {.post = notice_post};
+
 static int notice_read(uaddr_t user, struct mq_notice *notice)
 {
     struct user_sigevent ev;
     if (copy_from_user(&ev, user, sizeof(ev)))
         return -EFAULT;
-    if (ev.notify != SIGEV_NONE && ev.notify != SIGEV_SIGNAL)
-        return ev.notify == SIGEV_THREAD ? -ENOSYS : -EINVAL;
+    if (ev.notify != SIGEV_NONE && ev.notify != SIGEV_SIGNAL && ev.notify != SIGEV_THREAD)
+        return -EINVAL;
     if (ev.notify == SIGEV_SIGNAL && (ev.signo < 0 || ev.signo > SIGNAL_COUNT))
         return -EINVAL;
     *notice = (struct mq_notice){.signo = ev.notify == SIGEV_SIGNAL ? ev.signo : 0, .value = ev.value};
-    return 0;
+    return ev.notify == SIGEV_THREAD ? socket_notice(&ev, notice) : 0;
 }
 
 int64_t sys_mq_notify(int fd, uaddr_t event)
 {
-    struct mq_notice notice;
+    struct mq_notice notice = {0};
     struct file *f;
     int err = event ? notice_read(event, &notice) : 0;
-    if (err == 0)
-        err = fd_get_io(fd, &f);
     if (err)
         return err;
-    err = mqueue_notify(f, event ? &notice : NULL);
-    file_put(f);
+    err = fd_get_io(fd, &f);
+    if (err == 0) {
+        err = mqueue_notify(f, event ? &notice : NULL);
+        file_put(f);
+    }
+    if (err && notice.socket)
+        file_put(notice.socket);
     return err;
 }
 

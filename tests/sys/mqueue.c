@@ -152,8 +152,45 @@ static void notifies(void)
     mq_close(q);
 }
 
+static pthread_mutex_t told_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t told = PTHREAD_COND_INITIALIZER;
+static int told_value;
+
+static void tell(union sigval value)
+{
+    pthread_mutex_lock(&told_lock);
+    told_value = value.sival_int;
+    pthread_cond_signal(&told);
+    pthread_mutex_unlock(&told_lock);
+}
+
+/* The C library starts a thread for it, that a datagram of the kernel wakes. */
+static void notifies_by_thread(void)
+{
+    struct sigevent ev = {.sigev_notify = SIGEV_THREAD, .sigev_value.sival_int = 43, .sigev_notify_function = tell};
+    mqd_t q = fresh(5, 20, 0);
+    for (int i = 0; i < 3; i++) {
+        told_value = 0;
+        CHECK(mq_notify(q, &ev) == 0);
+        CHECK_ERRNO(mq_notify(q, &ev), EBUSY);
+        CHECK(mq_send(q, "x", 1, 0) == 0);
+        pthread_mutex_lock(&told_lock);
+        while (told_value != 43)
+            pthread_cond_wait(&told, &told_lock);
+        pthread_mutex_unlock(&told_lock);
+        CHECK(mq_receive(q, buf, sizeof(buf), NULL) == 1);
+    }
+    CHECK(mq_notify(q, &ev) == 0 && mq_notify(q, NULL) == 0 && mq_notify(q, &ev) == 0);
+    mq_close(q);
+    struct sigevent raw = {.sigev_notify = SIGEV_THREAD, .sigev_signo = 0, .sigev_value.sival_ptr = buf};
+    q = fresh(5, 20, 0);
+    CHECK(syscall(SYS_mq_notify, q, &raw) == -1 && (errno == EINVAL || errno == EBADF || errno == ENOTSOCK || errno == ECONNREFUSED));
+    mq_close(q);
+}
+
 int main(void)
 {
+    notifies_by_thread();
     opens();
     passes();
     waits();
