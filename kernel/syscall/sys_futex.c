@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* futex(2). Priority inheritance is not there: -ENOSYS, as on a kernel without CONFIG_FUTEX_PI. */
+/* futex(2). The locks of FUTEX_LOCK_PI are handed over in order; FUTEX_WAIT_REQUEUE_PI, that no C library uses any more, is -ENOSYS. */
 #include <linux/futex.h>
 #include "mm/usercopy.h"
 #include "proc/internal.h"
@@ -50,6 +50,20 @@ static int wait_deadline(int op, uaddr_t timeout, ns_t *deadline)
     if (!err && (op & FUTEX_CLOCK_REALTIME))
         *deadline = deadline_of_realtime(*deadline);
     return err;
+}
+
+/* FUTEX_LOCK_PI names a point of real time, FUTEX_LOCK_PI2 of the clock that its flag says. */
+static int64_t futex_op_lock(uaddr_t addr, int op, uaddr_t timeout)
+{
+    ns_t deadline = NS_NEVER;
+    bool is_real = (op & FUTEX_CMD_MASK) == FUTEX_LOCK_PI || (op & FUTEX_CLOCK_REALTIME);
+    int err = timeout ? timespec_read(timeout, &deadline) : 0;
+    if (err)
+        return err;
+    if (timeout && is_real)
+        deadline = deadline_of_realtime(deadline);
+    err = futex_lock(addr, op & FUTEX_PRIVATE_FLAG, true, deadline);
+    return err == -EINTR ? -ERESTARTNOINTR : err;
 }
 
 /* ---- FUTEX_WAKE_OP
@@ -157,7 +171,7 @@ int64_t sys_futex(uaddr_t addr, int op, unsigned value, uaddr_t timeout, uaddr_t
     int command = op & FUTEX_CMD_MASK;
     struct futex_wait wait = {
         .addr = addr, .expected = value, .bitset = ~0U, .is_private = is_private};
-    if ((op & FUTEX_CLOCK_REALTIME) && command != FUTEX_WAIT_BITSET)
+    if ((op & FUTEX_CLOCK_REALTIME) && command != FUTEX_WAIT_BITSET && command != FUTEX_LOCK_PI2)
         return -ENOSYS;
     if (!is_aligned(addr, 4) || !user_range_ok(addr, 4))
         return is_aligned(addr, 4) ? -EFAULT : -EINVAL;
@@ -179,6 +193,13 @@ int64_t sys_futex(uaddr_t addr, int op, unsigned value, uaddr_t timeout, uaddr_t
         return futex_cmp_requeue(addr, addr2, is_private, (int)value, (int)timeout, NULL);
     case FUTEX_CMP_REQUEUE:
         return futex_cmp_requeue(addr, addr2, is_private, (int)value, (int)timeout, &value3);
+    case FUTEX_LOCK_PI:
+    case FUTEX_LOCK_PI2:
+        return futex_op_lock(addr, op, timeout);
+    case FUTEX_TRYLOCK_PI:
+        return futex_lock(addr, is_private, false, NS_NEVER);
+    case FUTEX_UNLOCK_PI:
+        return futex_unlock(addr, is_private);
     case FUTEX_WAKE_OP:
         return futex_wake_op(addr, addr2, is_private, (int)value, (int)timeout, value3);
     default:
