@@ -28,6 +28,11 @@ void heap_free(void *ptr); /* NULL is fine */
  */
 nodiscard int memory_charge(uint64_t bytes);
 void memory_uncharge(uint64_t bytes);
+/*
+ * The last of it (1/32) is kept for what is there already: pages that programs touch, names that are removed. What only asks for
+ * more (processes, threads, open files, content of files in memory) looks here first, and is refused.
+ */
+nodiscard bool memory_is_short(void);
 
 /* Filled by mm: gives back what is kept only for speed, by memory_uncharge. Takes no lock and allocates nothing. */
 struct memory_ops {

@@ -74,6 +74,8 @@ static int quota_take(struct page_quota *q)
 {
     if (!q)
         return 0;
+    if (memory_is_short())
+        return -ENOSPC;
     uint64_t used = __atomic_add_fetch(&q->used, 1, __ATOMIC_RELAXED);
     if (!q->limit || used <= q->limit)
         return 0;

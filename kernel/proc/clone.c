@@ -364,6 +364,8 @@ int64_t process_clone(const struct clone_request *req)
     int err = clone_check(req);
     if (err < 0)
         return err;
+    if (memory_is_short())
+        return req->flags & CLONE_THREAD ? -EAGAIN : -ENOMEM;
     struct thread *child = thread_copy(parent, req);
     if (is_err(child))
         return ptr_err(child);

@@ -7,6 +7,7 @@
 #include "vfs/locks.h"
 
 #define FD_MAX (1U << 20)
+#define FD_FEW 256
 
 struct fdtable {
     struct refcount ref;
@@ -144,12 +145,18 @@ static struct file *slot_set(struct fdtable *t, unsigned fd, struct file *f, boo
     return old;
 }
 
+/* Who has many already gets no more when memory is short: others have to open files to go on at all. */
+static bool is_too_many(size_t fd)
+{
+    return fd >= FD_FEW && memory_is_short();
+}
+
 int fd_install(struct fdtable *t, struct file *f, int min, bool cloexec, uint64_t limit)
 {
     spin_lock(&t->lock);
     size_t fd = bitmap_find_clear(t->open, t->room, (size_t)min);
     fd = MAX(fd, (size_t)min);
-    int err = fd >= limit || fd >= FD_MAX ? -EMFILE : grow_for(t, (unsigned)fd);
+    int err = fd >= limit || fd >= FD_MAX ? -EMFILE : is_too_many(fd) ? -ENFILE : grow_for(t, (unsigned)fd);
     if (err == 0)
         slot_set(t, (unsigned)fd, f, cloexec);
     spin_unlock(&t->lock);

@@ -98,6 +98,11 @@ void memory_uncharge(uint64_t bytes)
     used -= bytes;
 }
 
+bool memory_is_short(void)
+{
+    return used > plat_info.memory_size - plat_info.memory_size / 32;
+}
+
 void memory_stats(struct memory_stats *stats)
 {
     *stats = (struct memory_stats){.total = plat_info.memory_size, .used = used, .peak = peak, .kernel_used = 0};

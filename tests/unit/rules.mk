@@ -54,6 +54,13 @@ CHECKS += check-unit check-syscall-fuzz check-hostile-unit
 unit-tests: $(UNIT_BIN)
 check-unit: unit-tests
 	@printf '%s\n' $(filter-out $(UNIT_LONG),$(UNIT_BIN)) | $(UNIT_RUN)
+# The n-th allocation fails: NOMEM points in each test, spread over it; 0: all of them.
+NOMEM ?= 12
+CHECKS += check-unit-nomem
+.PHONY: check-unit-nomem
+check-unit-nomem: unit-tests
+	@printf '%s\n' $(filter-out $(UNIT)/san/bin/heap/% $(UNIT_LONG),$(UNIT_BIN)) | ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0:exitcode=99 \
+	    UBSAN_OPTIONS=exitcode=99:print_stacktrace=1 xargs -P 2 -n 1 sh -c '$$0 --nomem $(NOMEM) || exit 1'
 check-syscall-fuzz: $(filter %/fuzz_test,$(UNIT_LONG))
 	@printf '%s\n' $^ | $(UNIT_RUN)
 check-hostile-unit: $(filter %/hostile_test,$(UNIT_LONG))

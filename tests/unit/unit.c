@@ -2,6 +2,7 @@
 /* Runs the tests of a file: each in a child, so that one that dies takes nothing with it. */
 #include "unit.h"
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,9 +13,12 @@
 #include "sync/waitq.h"
 
 #define NOMEM_MAX   20000
+#define EXIT_FAILED 1  /* also what unit_failed ends with: without memory a test need not come to its end */
+#define EXIT_NO_MORE 2
 #define TIME_LIMIT  120 /* seconds a test, all its runs together */
 
 static uint64_t fail_at; /* of this run; 0: none */
+static uint64_t nomem_at; /* --nomem: the allocation of the whole run that fails; 0: none */
 
 void unit_failed(const char *cond, const char *file, int line)
 {
@@ -128,11 +132,15 @@ static void run_child(const struct unit_test *test, uint64_t seed)
     if (test->user)
         unit_boot_host();
     fake_user = test->user;
-    fake_may_hang = test->may_hang;
+    fake_may_hang = test->may_hang || nomem_at;
     if (test->setup)
         test->setup(seed);
+    if (nomem_at)
+        fake_fail(FAKE_FAULT_ALLOC, nomem_at, false);
     fake_run(test->user ? NULL : body, (void *)(uintptr_t)test);
     fflush(stdout);
+    if (nomem_at) /* tells the parent whether there are so many */
+        _exit(fake_has_failed(FAKE_FAULT_ALLOC) ? EXIT_FAILED : EXIT_NO_MORE);
     if (test->user && fake_exit_status != 0 && !test->may_hang) {
         fprintf(stderr, "the first program ended with %d\n", fake_exit_status);
         _exit(1);
@@ -178,6 +186,47 @@ static bool run(const char *file, const struct unit_test *test, uint64_t first_s
     return true;
 }
 
+/* ---- the n-th allocation of a test fails ------------------------------------------------------------------------------- */
+
+/* Good: an error that the test did not expect, or an end that says that there is no memory. Bad: a sanitizer's report, a panic, a hang. */
+static bool nomem_is_good(int status, const char *why)
+{
+    if (WIFEXITED(status))
+        return WEXITSTATUS(status) <= EXIT_NO_MORE;
+    return WTERMSIG(status) == SIGABRT && strstr(why, "memory") && !strstr(why, "Sanitizer");
+}
+
+/* How many allocations the test makes, to a power of two that is larger. */
+static uint64_t nomem_limit(const struct unit_test *test)
+{
+    static char why[4096];
+    uint64_t limit = 16;
+    for (nomem_at = limit; limit < 1 << 20; nomem_at = limit *= 2) {
+        int status = run_seed(test, 1, why, sizeof(why));
+        if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NO_MORE)
+            break;
+    }
+    return limit;
+}
+
+/* count points, spread over all; 0: all. */
+static bool nomem_run(const char *file, const struct unit_test *test, uint64_t count)
+{
+    static char why[1 << 20];
+    uint64_t limit = nomem_limit(test), step = count ? MAX(limit / count, 1u) : 1, points = 0;
+    bool is_over = false;
+    for (nomem_at = 1 + step / 3; nomem_at < limit && !is_over; nomem_at += step, points++) {
+        int status = run_seed(test, 1, why, sizeof(why));
+        if (!nomem_is_good(status, why)) {
+            printf("FAIL unit-nomem/%s/%s: allocation %llu, status %#x\n%.3000s\n", file, test->name, (unsigned long long)nomem_at, (unsigned)status, why);
+            return false;
+        }
+        is_over = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NO_MORE;
+    }
+    printf("# %llu allocation failures of less than %llu\nok unit-nomem/%s/%s\n", (unsigned long long)points, (unsigned long long)limit, file, test->name);
+    return true;
+}
+
 /* tests/unit/FOLDER/FILE_test.c as FOLDER/FILE. */
 static const char *short_name(const char *file)
 {
@@ -190,16 +239,21 @@ static const char *short_name(const char *file)
     return name;
 }
 
-/* usage: FILE_test [NAME [SEED]] */
+/* usage: FILE_test [NAME [SEED [COUNT]]], or FILE_test --nomem COUNT [NAME] */
 int unit_main(const char *file, const struct unit_test *tests, size_t count, int argc, char **argv)
 {
     bool is_good = true;
+    bool is_nomem = argc > 2 && strcmp(argv[1], "--nomem") == 0;
     setvbuf(stdout, NULL, _IOLBF, 0);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; is_nomem && i < count; i++) {
+        if ((argc < 4 || strcmp(argv[3], tests[i].name) == 0) && !tests[i].is_nomem)
+            is_good &= nomem_run(short_name(file), &tests[i], strtoull(argv[2], NULL, 0));
+    }
+    for (size_t i = 0; !is_nomem && i < count; i++) {
         if (argc > 1 && strcmp(argv[1], tests[i].name) != 0)
             continue;
         if (argc > 2)
-            is_good &= run(short_name(file), &tests[i], strtoull(argv[2], NULL, 0), 1);
+            is_good &= run(short_name(file), &tests[i], strtoull(argv[2], NULL, 0), argc > 3 ? (unsigned)atoi(argv[3]) : 1);
         else
             is_good &= run(short_name(file), &tests[i], 1, MAX(tests[i].seeds, 1u));
     }

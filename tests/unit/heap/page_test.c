@@ -60,6 +60,29 @@ static void ends_with_null(void)
     EXPECT(page_alloc(0) == NULL && page_alloc_zero(1) == NULL && heap_alloc(PAGE_SIZE) == NULL);
 }
 
+/* What the heap does not use any more, programs can have, and then the heap again. */
+static void gives_back(void)
+{
+    static void *all[64];
+    for (int round = 0; round < 5; round++) {
+        unsigned count = 0;
+        while ((all[count] = page_alloc(PAGE_ORDER_MAX)))
+            memset(all[count++], round, 4096);
+        struct memory_stats m;
+        memory_stats(&m);
+        EXPECT(count >= 8);
+        EXPECT_EQ(memory_charge(m.total - m.used + PAGE_SIZE), -ENOMEM);
+        for (unsigned i = 0; i < count; i++)
+            page_free(all[i], PAGE_ORDER_MAX);
+        EXPECT(!memory_is_short());
+        uint64_t size = m.total - m.used + ((uint64_t)count - 1) * (PAGE_SIZE << PAGE_ORDER_MAX);
+        EXPECT_EQ(memory_charge(size), 0);
+        EXPECT(memory_is_short());
+        memory_uncharge(size);
+        random_use();
+    }
+}
+
 static void host_gives_none(void)
 {
     struct memory_stats before, after;
@@ -76,6 +99,7 @@ static void host_gives_none(void)
 
 static const struct unit_test tests[] = {
     {"random_use", random_use, .seeds = 10},
+    {"gives_back", gives_back},
     {"ends_with_null", ends_with_null},
     {"host_gives_none", host_gives_none},
 };

@@ -52,7 +52,7 @@ static void signal_return(struct arch_regs *regs)
 static void signals_ignore(struct arch_regs *regs, uaddr_t scratch, uint64_t handler)
 {
     const uint64_t action[4] = {handler};
-    user_put(scratch, action, sizeof(action));
+    put(scratch, action, sizeof(action));
     for (uint64_t signo = 1; signo <= 64; signo++)
         SYS(regs, rt_sigaction, signo, scratch, 0, 8);
 }
@@ -64,10 +64,10 @@ static void alarm_set(struct arch_regs *regs, uaddr_t scratch)
         uint64_t handler, flags, restorer, mask;
     } action = {HANDLER, 0x04000000, HANDLER, 0};
     const uint64_t interval[4] = {0, 1000, 0, 1000}; /* 1 ms */
-    user_put(scratch, &action, sizeof(action));
-    EXPECT_EQ(SYS(regs, rt_sigaction, SIGNAL_ALARM, scratch, 0, 8), 0);
-    user_put(scratch, interval, sizeof(interval));
-    EXPECT_EQ(SYS(regs, setitimer, 0, scratch), 0);
+    put(scratch, &action, sizeof(action));
+    SYS(regs, rt_sigaction, SIGNAL_ALARM, scratch, 0, 8);
+    put(scratch, interval, sizeof(interval));
+    SYS(regs, setitimer, 0, scratch);
 }
 
 static bool is_verbose;
@@ -123,7 +123,7 @@ static void scratch_make(struct arch_regs *regs, struct calls *c)
         user_exit(regs, 1);
     *c = (struct calls){.gen = {.state = fake_random(), .scratch = (uint64_t)at, .kernel = plat_info.kernel_start, .put = put}, .get = get};
     SYS(regs, munmap, (uint64_t)at + GEN_SCRATCH, GEN_HOLE);
-    regs->sp = user_map(regs, 65536) + 65536;
+    regs->sp = (uint64_t)SYS(regs, mmap, 0, 65536, 3, 0x22, ~0ULL, 0) + 65536;
     SYS(regs, setsid); /* what it does to its group does not reach pid 1 */
     signals_ignore(regs, (uaddr_t)at, 0);
     alarm_set(regs, (uaddr_t)at);
@@ -172,6 +172,40 @@ static void random_programs(struct arch_regs *regs)
         program(regs); /* exec of the image's program */
     programs_run(regs, program, PROGRAMS);
     printf("# %d programs, %llu calls, %llu without an error\n", PROGRAMS, (unsigned long long)calls_made, (unsigned long long)calls_good);
+    user_exit(regs, 0);
+}
+
+/* ---- memory fails ------------------------------------------------------------------------------------------------------- */
+
+/* Each program under one allocation that fails, or, in every eighth, all from then on for a while. */
+static void starved_program(struct arch_regs *regs)
+{
+    struct calls c;
+    scratch_make(regs, &c);
+    fake_fail(FAKE_FAULT_ALLOC, 1 + gen_random(&c.gen) % 300, gen_random(&c.gen) % 8 == 0);
+    for (int i = 0; i < CALLS; i++)
+        call_meant(regs, &c);
+    user_exit(regs, 0);
+}
+
+
+static void starved_programs(struct arch_regs *regs)
+{
+    const uint64_t wait[2] = {0, 100 * 1000000};
+    if (SYS(regs, getpid) != 1)
+        starved_program(regs);
+    uaddr_t at = user_map(regs, 4096);
+    signals_ignore(regs, at, 1);
+    user_put(at, wait, sizeof(wait));
+    numbers_list();
+    is_verbose = getenv("FUZZ_VERBOSE");
+    for (int i = 0; i < PROGRAMS; i++) {
+        EXPECT(user_fork(regs, starved_program) > 0);
+        SYS(regs, nanosleep, at);
+        fake_fail(FAKE_FAULT_ALLOC, 0, false);
+        all_reap(regs);
+    }
+    printf("# %d programs of which an allocation fails\n", PROGRAMS);
     user_exit(regs, 0);
 }
 
@@ -229,6 +263,7 @@ static void bad_pointers(struct arch_regs *regs)
 
 static const struct unit_test tests[] = {
     {"bad_pointers", .user = bad_pointers, .vcpus = 2, .seeds = 2},
+    {"starved_programs", .user = starved_programs, .vcpus = 2, .seeds = 10},
     {"random_programs", .user = random_programs, .vcpus = 2, .seeds = 100},
 };
 UNIT_MAIN(tests)
