@@ -7,13 +7,8 @@
 #include "mm/internal.h"
 #include "sched/sched.h"
 
-static int fault_locked(struct vmspace *vm, const struct arch_fault *f);
-static bool is_allowed(const struct area *a, const struct arch_fault *f);
-
-#define FAULT_MAX (2UL << 20)
-#define FILE_FAULT_MAX (1UL << 20)
+#define POPULATE_MAX (2UL << 20)
 #define REUSE_MAX (2UL << 20) /* of a new area, at once */
-#define UNSHARE_MAX (64UL << 10)
 
 void space_begin(struct vmspace *vm)
 {
@@ -368,7 +363,7 @@ static int map_locked(struct vmspace *vm, const struct vm_map_request *req, uint
     if (err == 0)
         err = content_reuse(vm, a, req->is_span);
     if (err == 0 && req->populate)
-        err = area_fill(vm, a, a->start, MIN(a->end, a->start + FAULT_MAX), a->start) == -ENOMEM ? -ENOMEM : 0;
+        err = area_fill(vm, a, a->start, MIN(a->end, a->start + POPULATE_MAX), a->start) == -ENOMEM ? -ENOMEM : 0;
     if (err == 0 && a->is_locked)
         area_populate(vm, a);
     if (err == 0)
@@ -601,7 +596,7 @@ static int populate_range(struct vmspace *vm, struct area *a, uaddr_t start, uad
     for (uaddr_t at = start; at < end && err == 0; at += PAGE_SIZE) {
         const struct arch_fault f = {.kind = ARCH_FAULT_PAGE, .addr = at, .is_write = for_write};
         unsigned wants = for_write ? VM_WRITE : VM_READ;
-        err = !is_allowed(a, &f) ? -EINVAL : (page_prot(at >> PAGE_SHIFT) & wants) ? 0 : fault_locked(vm, &f);
+        err = !area_allows(a, &f) ? -EINVAL : (page_prot(at >> PAGE_SHIFT) & wants) ? 0 : fault_serve(vm, &f);
     }
     return err == -EIO || err == -EACCES ? -EFAULT : err;
 }
@@ -782,238 +777,6 @@ uaddr_t vm_brk(struct vmspace *vm, uaddr_t new_brk)
     uaddr_t brk = vm->brk;
     mutex_unlock(&vm->lock);
     return brk;
-}
-
-/* ---- faults ------------------------------------------------------------------------------------------------------------ */
-
-/* The stack grows down to the fault if nothing is in the way. */
-static struct area *stack_grow(struct vmspace *vm, uaddr_t addr)
-{
-    struct area *a = area_at_or_after(vm, addr);
-    if (!a || !a->is_stack || a->end - addr > a->grow_limit)
-        return NULL;
-    uaddr_t start = align_down(addr, PAGE_SIZE);
-    struct area *below = area_prev(a);
-    if (below && below->end > start)
-        return NULL;
-    if (content_claim(vm, start, a->start) || stale_forbid(start, a->start))
-        return NULL;
-    vm->size += a->start - start;
-    a->start = start;
-    return a;
-}
-
-#define FILE_FAULTS_EACH 8 /* of a size, before it doubles */
-
-/*
- * How much to bring in: a cluster around the page. More if the faults follow each other in memory; of a file, more and more the
- * oftener there is one, for a program of which many parts were used most often uses nearly all.
- */
-static uint64_t fault_size(struct vmspace *vm, struct area *a, uaddr_t page)
-{
-    if (a->pages && !a->is_shared)
-        return MIN(CLUSTER << MIN(a->faults++ / FILE_FAULTS_EACH, 5u), FILE_FAULT_MAX);
-    return page == vm->fault_next && !a->pages ? MIN(vm->fault_size * 2, FAULT_MAX) : CLUSTER;
-}
-
-static bool is_cached(const struct area *a, uaddr_t at)
-{
-    return pagecache_has(a->pages, (a->offset + (at - a->start)) >> PAGE_SHIFT);
-}
-
-/* Beyond the cluster only what need not be read: that would cost more than the faults. */
-static void file_cluster_choose(const struct area *a, uaddr_t page, uint64_t size, uaddr_t *start, uaddr_t *end)
-{
-    uaddr_t first = MAX(a->start, align_down(page, size)), last = MIN(a->end, align_down(page, size) + size);
-    *start = MAX(a->start, align_down(page, CLUSTER));
-    *end = MIN(a->end, align_down(page, CLUSTER) + CLUSTER);
-    while (*start > first && is_cached(a, *start - PAGE_SIZE))
-        *start -= PAGE_SIZE;
-    while (*end < last && is_cached(a, *end))
-        *end += PAGE_SIZE;
-}
-
-static void cluster_choose(struct vmspace *vm, struct area *a, uaddr_t page, uaddr_t *start, uaddr_t *end)
-{
-    vm->fault_size = fault_size(vm, a, page);
-    *start = MAX(a->start, align_down(page, CLUSTER));
-    *end = MIN(a->end, align_down(page, CLUSTER) + vm->fault_size);
-    if (a->pages && !a->is_shared)
-        file_cluster_choose(a, page, vm->fault_size, start, end);
-    while (*start < page && page_is_committed(*start >> PAGE_SHIFT))
-        *start += PAGE_SIZE;
-    for (uaddr_t at = *start; at < *end; at += PAGE_SIZE) {
-        if (!page_is_committed(at >> PAGE_SHIFT))
-            continue;
-        if (at > page)
-            *end = at;
-        else
-            *start = at + PAGE_SIZE;
-    }
-    vm->fault_next = *end;
-}
-
-static bool is_allowed(const struct area *a, const struct arch_fault *f)
-{
-    if (f->is_write)
-        return a->prot & VM_WRITE;
-    return f->is_exec ? a->prot & VM_EXEC : a->prot != 0;
-}
-
-/* It was forked, and is alone again: what is written until it forks again is let go page by page at first, then by more and more. */
-static int access_restore(struct vmspace *vm, const struct area *a, uaddr_t page)
-{
-    uint64_t size = vm->widen_size ? vm->widen_size : FAULT_MAX;
-    uaddr_t start = MAX(a->start, align_down(page, size)), end = MIN(a->end, align_down(page, size) + size);
-    vm->widen_size = vm->widen_size ? MIN(2 * size, FAULT_MAX) : 0;
-    content_written(vm, page >> PAGE_SHIFT);
-    return protect_range(start, end, a->prot);
-}
-
-/*
- * The page is there, with less than its area allows: shared after fork, or left so when that ended. Writes that follow
- * each other unshare more and more at once; single ones one page, for each page apart costs time in every swap.
- */
-static int access_widen(struct vmspace *vm, struct area *a, uaddr_t page)
-{
-    uaddr_t start = page, end = page + PAGE_SIZE;
-    if (a->is_shared)
-        return shared_widen(a, page);
-    if (!vm->set)
-        return access_restore(vm, a, page);
-    content_written(vm, page >> PAGE_SHIFT);
-    vm->unshare_size = page == vm->unshare_next ? MIN(vm->unshare_size * 2, UNSHARE_MAX) : PAGE_SIZE;
-    end = MIN(a->end, start + vm->unshare_size);
-    vm->unshare_next = end;
-    content_thaw(vm, start, end);
-    int err = a->prot & VM_WRITE ? content_unshare(vm, start, end) : 0;
-    return err ? err : protect_range(start, end, a->prot);
-}
-
-static int fault_locked(struct vmspace *vm, const struct arch_fault *f)
-{
-    uaddr_t page = align_down(f->addr, PAGE_SIZE), start, end;
-    struct area *a = area_find(vm, page);
-    if (!a)
-        a = stack_grow(vm, page);
-    if (!a)
-        return -EFAULT;
-    if (!is_allowed(a, f))
-        return -EACCES;
-    content_thaw(vm, page, page + PAGE_SIZE);
-    if (page_is_committed(page >> PAGE_SHIFT))
-        return access_widen(vm, a, page);
-    cluster_choose(vm, a, page, &start, &end);
-    int err = area_fill(vm, a, start, end, page);
-    if (err && end - start > PAGE_SIZE)
-        err = area_fill(vm, a, page, page + PAGE_SIZE, page);
-    return err;
-}
-
-int vm_fault(struct vmspace *vm, const struct arch_fault *f)
-{
-    if (f->addr >= plat_info.user_end)
-        return -EFAULT;
-    if (mutex_is_mine(&vm->lock))
-        return -EFAULT; /* the kernel touched user memory with the space locked: the access fails */
-    mutex_lock(&vm->lock);
-    vm_make_resident(vm);
-    conflict_end(vm);
-    int err = vm->is_lost ? -ENOMEM : fault_locked(vm, f);
-    mutex_unlock(&vm->lock);
-    return err;
-}
-
-/* ---- looking ------------------------------------------------------------------------------------------------------------- */
-
-void vm_for_each(struct vmspace *vm, bool (*visit)(const struct vm_area_info *info, void *arg), void *arg)
-{
-    mutex_lock(&vm->lock);
-    for (struct area *a = area_at_or_after(vm, 0); a; a = area_next(a)) {
-        struct vm_area_info info = {
-            .start = a->start, .end = a->end, .prot = a->prot, .is_shared = a->is_shared && !a->pages->is_sealed,
-            .offset = a->pages ? a->offset : 0,
-            .committed = committed_bytes(a->start, a->end),
-        };
-        if (a->owner)
-            a->owner->ops->describe(a->owner, info.path, sizeof(info.path), &info.dev, &info.ino);
-        else if (a->name)
-            str_copy(info.path, a->name, sizeof(info.path));
-        if (!visit(&info, arg))
-            break;
-    }
-    mutex_unlock(&vm->lock);
-}
-
-void vm_usage(struct vmspace *vm, struct vm_usage *usage)
-{
-    *usage = (struct vm_usage){0};
-    mutex_lock(&vm->lock);
-    for (struct area *a = area_at_or_after(vm, 0); a; a = area_next(a)) {
-        uint64_t size = a->end - a->start;
-        usage->size += size;
-        usage->resident += committed_bytes(a->start, a->end);
-        usage->data += (a->prot & VM_WRITE) && !a->is_shared ? size : 0;
-        usage->stack += a->is_stack ? size : 0;
-        usage->text += (a->prot & VM_EXEC) ? size : 0;
-        usage->locked += a->is_locked ? size : 0;
-    }
-    usage->peak = MAX(usage->size, usage->resident);
-    mutex_unlock(&vm->lock);
-}
-
-/* ---- other processes' memory ------------------------------------------------------------------------------------------- */
-
-/* What was never touched reads as what it would become. */
-static int access_untouched(const struct area *a, uaddr_t addr, char *buf, size_t n)
-{
-    if (!a->pages) {
-        memset(buf, 0, n);
-        return 0;
-    }
-    int64_t got = pagecache_read(a->pages, a->offset + (addr - a->start), buf, n);
-    if (got < 0)
-        return -EFAULT;
-    memset(buf + got, 0, n - (size_t)got);
-    return 0;
-}
-
-/* One page, where it lies now: aside, in place, or nowhere yet. */
-static int access_page(struct vmspace *vm, uaddr_t addr, char *buf, size_t n, bool is_write)
-{
-    struct area *a = area_find(vm, addr);
-    const struct arch_fault f = {.kind = ARCH_FAULT_PAGE, .addr = addr, .is_write = is_write};
-    if (!a || !is_allowed(a, &f))
-        return -EFAULT;
-    int err = a->is_shared ? -EAGAIN : content_access(vm, addr, buf, n, is_write);
-    if (err != -EAGAIN)
-        return err;
-    bool is_here = page_is_committed(addr >> PAGE_SHIFT) && (a->is_shared || content_is_mine(vm, addr >> PAGE_SHIFT));
-    if (!is_here && !is_write)
-        return access_untouched(a, addr, buf, n);
-    if (!is_here && !a->is_shared && !vm_is_resident(vm))
-        return -EFAULT;
-    bool is_open = is_here && (page_prot(addr >> PAGE_SHIFT) & VM_READ);
-    if ((!is_open || is_write) && fault_locked(vm, &f))
-        return -EFAULT;
-    char *at = (char *)addr;
-    memcpy(is_write ? at : buf, is_write ? buf : at, n);
-    return 0;
-}
-
-int vm_access(struct vmspace *vm, uaddr_t addr, void *buf, size_t size, bool is_write)
-{
-    int err = 0;
-    if (addr + size < addr || addr + size > plat_info.user_end)
-        return -EFAULT;
-    mutex_lock(&vm->lock);
-    for (size_t done = 0; done < size && err == 0;) {
-        size_t n = MIN(size - done, PAGE_SIZE - ((addr + done) & PAGE_MASK));
-        err = access_page(vm, addr + done, (char *)buf + done, n, is_write);
-        done += n;
-    }
-    mutex_unlock(&vm->lock);
-    return err;
 }
 
 void vm_init(void)

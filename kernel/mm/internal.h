@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of mm share. flat.c is the interface of vmspace.h, area.c keeps the areas of a space, unit.c hands out
- * address space, commit.c knows what the host has mapped, fill.c brings content in, text.c patches it, conflict.c swaps it.
+ * What the files of mm share. flat.c, fault.c and look.c are the interface of vmspace.h, area.c keeps the areas of a space, unit.c hands out
+ * address space, commit.c knows what the host has mapped, fill.c brings content in, text.c patches it; content.c, swap.c, fork.c and conflict.c
+ * keep apart what processes have at the same addresses.
  *
  * Locks, in this order: vmspace.lock (a mutex) before pagecache.lock, before the spinlocks of unit.c and commit.c.
  */
@@ -53,6 +54,7 @@ struct shadow {
 };
 struct frame *shadow_get(const struct shadow *s, uint64_t page);
 nodiscard int shadow_set(struct shadow *s, uint64_t page, struct frame *f); /* -ENOMEM; not for f NULL or a leaf that is there */
+void shadow_clear(struct shadow *s, uint64_t page);
 struct frame **shadow_leaf(const struct shadow *s, uint64_t no);            /* NULL: none */
 uint64_t shadow_next_leaf(const struct shadow *s, uint64_t no);             /* the first that is not below no; UINT64_MAX: none */
 nodiscard int shadow_copy(struct shadow *to, const struct shadow *from);    /* on failure `to` has a part */
@@ -61,7 +63,7 @@ void shadow_fini(struct shadow *s);
 struct frame *frame_create(void);
 bool frame_put(struct frame *f);
 
-/* Pages that were written in a space between two forks, or by its children: the next fork takes them apart at once (conflict.c). */
+/* Pages that were written in a space between two forks, or by its children: the next fork takes them apart at once (fork.c). */
 #define HOT_MAX 32u
 struct hot_pages {
     uint64_t pages[HOT_MAX];
@@ -114,6 +116,11 @@ bool unit_is_mine_or_free(struct vmspace *vm, uint32_t unit); /* may vm map ther
 bool unit_is_held_by(const struct vmspace *vm, uint32_t unit);
 bool unit_are_mine_alone(const struct vmspace *vm); /* nobody else holds any of its units */
 bool unit_is_shared_by(const struct vmspace *a, const struct vmspace *b);
+
+/* ---- fault.c --------------------------------------------------------------------------------------------- */
+/* With the space locked and its content in place: the access can be tried again. -EFAULT, -EACCES, -ENOMEM, or what the file says. */
+nodiscard int fault_serve(struct vmspace *vm, const struct arch_fault *f);
+bool area_allows(const struct area *a, const struct arch_fault *f);
 
 /* ---- flat.c ---------------------------------------------------------------------------------------------- */
 void space_begin(struct vmspace *vm); /* the rest is zero, or kept */

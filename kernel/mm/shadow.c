@@ -72,6 +72,12 @@ int shadow_set(struct shadow *s, uint64_t page, struct frame *f)
     return err;
 }
 
+void shadow_clear(struct shadow *s, uint64_t page)
+{
+    int err = shadow_set(s, page, NULL);
+    CHECK(err == 0); /* clearing allocates nothing */
+}
+
 int shadow_copy(struct shadow *to, const struct shadow *from)
 {
     int err = 0;
