@@ -58,7 +58,7 @@ int exec_open(const struct path *start, const char *path, unsigned walk_flags, s
         return err;
     err = exec_check(&found, path_inode(&found));
     if (!err)
-        err = vfs_open_path(&found, 0 /* O_RDONLY */, f);
+        err = vfs_open_program(&found, f);
     path_put(&found);
     return err;
 }
@@ -69,7 +69,7 @@ int exec_open_again(struct file *opened, struct file **f)
     if (err < 0)
         return err;
     if (!(opened->mode & FMODE_READ) || (opened->mode & FMODE_PATH))
-        return opened->path.dentry ? vfs_open_path(&opened->path, 0 /* O_RDONLY */, f) : -EACCES;
+        return opened->path.dentry ? vfs_open_program(&opened->path, f) : -EACCES;
     file_get(opened);
     *f = opened;
     return 0;
@@ -278,6 +278,7 @@ static void identity_replace(struct exec *x, struct thread *t)
 {
     struct process *p = t->process;
     bool is_same_user = x->cred->euid == t->cred->euid && x->cred->egid == t->cred->egid;
+    bool is_readable = vfs_access(elf_file(x->program)->inode, 4) == 0; /* else its memory is not for looking at either */
     process_set_exe(p, &elf_file(x->program)->path);
     spin_lock(&p->lock);
     memcpy(t->name, x->name, sizeof(t->name));
@@ -285,7 +286,7 @@ static void identity_replace(struct exec *x, struct thread *t)
     cred_commit(x->cred);
     x->cred = NULL;
     p->has_execed = true;
-    p->dumpable = is_same_user && !x->is_secure;
+    p->dumpable = is_same_user && is_readable && !x->is_secure;
     t->keep_caps = false;
     t->robust_list = 0;
 }

@@ -37,6 +37,8 @@ void vfs_sync_all(void);
 nodiscard int vfs_open(const struct path *start, const char *name, unsigned flags, unsigned mode,
                        unsigned walk_flags, struct file **f);
 nodiscard int vfs_open_path(const struct path *path, unsigned flags, struct file **f);
+/* For the kernel to run it: whoever may execute a file need not be allowed to read it. */
+nodiscard int vfs_open_program(const struct path *path, struct file **f);
 nodiscard int vfs_mkdir(const struct path *start, const char *name, unsigned mode);
 nodiscard int vfs_mknod(const struct path *start, const char *name, unsigned mode, uint64_t rdev,
                         struct inode **made); /* made may be NULL; sockets and FIFOs too */

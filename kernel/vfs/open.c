@@ -102,6 +102,12 @@ int vfs_open_path(const struct path *path, unsigned flags, struct file **f)
     return err ? err : file_of(path, flags, f);
 }
 
+int vfs_open_program(const struct path *path, struct file **f)
+{
+    int err = lease_break(path_inode(path), false, false);
+    return err ? err : file_of(path, O_RDONLY | O_LARGEFILE, f);
+}
+
 /* ---- names ---------------------------------------------------------------------------------------------------- */
 
 int names_begin(const struct path *start, const char *name, unsigned walk_flags, struct path_parent *parent)

@@ -241,15 +241,40 @@ static void by_descriptor(void)
     close(fd);
 }
 
-static void from_memory(void)
+static void copy_self(int to)
 {
-    char buf[65536], *argv[] = {"exec", "auxv", NULL};
+    char buf[65536];
     ssize_t n;
-    int from = open(self, O_RDONLY), to = memfd_create("program", 0);
+    int from = open(self, O_RDONLY);
     CHECK(from >= 0 && to >= 0);
     while ((n = read(from, buf, sizeof(buf))) > 0)
         CHECK(write(to, buf, (size_t)n) == n);
     close(from);
+}
+
+/* Who may execute a file need not be allowed to read it. */
+static void not_readable(void)
+{
+    char path[64], *argv[] = {path, "auxv", NULL};
+    snprintf(path, sizeof(path), "%s/program", directory);
+    int to = open(path, O_CREAT | O_WRONLY, 0700);
+    copy_self(to);
+    CHECK(fchmod(to, 0111) == 0 && close(to) == 0 && chmod(directory, 0755) == 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        CHECK(getuid() != 0 || (setgid(65534) == 0 && setuid(65534) == 0));
+        CHECK_ERRNO(open(path, O_RDONLY), EACCES);
+        execve(path, argv, environ);
+        _exit(errno);
+    }
+    CHECK(status_of(pid) == 22 && unlink(path) == 0);
+}
+
+static void from_memory(void)
+{
+    char *argv[] = {"exec", "auxv", NULL};
+    int to = memfd_create("program", 0);
+    copy_self(to);
     pid_t pid = fork();
     if (pid == 0) {
         fexecve(to, argv, environ);
@@ -273,6 +298,7 @@ int main(int argc, char **argv)
     errors();
     by_descriptor();
     from_memory();
+    not_readable();
     CHECK(rmdir(directory) == 0);
     return 0;
 }
