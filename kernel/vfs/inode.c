@@ -5,6 +5,7 @@
 #include "heap/heap.h"
 #include "time/clock.h"
 #include "vfs/dentry.h"
+#include "vfs/device.h"
 #include "vfs/locks.h"
 #include "vfs/notify.h"
 
@@ -69,7 +70,7 @@ struct superblock *superblock_create(const struct super_ops *ops, const char *ty
     sb->ops = ops;
     sb->type = type;
     sb->data = data;
-    sb->dev = __atomic_add_fetch(&next_dev, 1, __ATOMIC_RELAXED) + 0x20; /* minors of major 0, as Linux has for such */
+    sb->dev = MAKEDEV(0, __atomic_add_fetch(&next_dev, 1, __ATOMIC_RELAXED) + 0x20); /* minors of major 0, as Linux has for such */
     return sb;
 }
 

@@ -7,6 +7,7 @@
 #include "heap/heap.h"
 #include "proc/process.h"
 #include "vfs/dentry.h"
+#include "vfs/device.h"
 
 struct spinlock mount_lock = SPINLOCK(LOCK_MOUNT);
 static struct list mounts = LIST_INIT(mounts);
@@ -279,9 +280,24 @@ struct superblock *mount_superblock(const struct mount *m)
     return m->sb;
 }
 
+/* Of what is mounted, in its own file system: "/" but for bind mounts. From the end of the buffer backwards. */
+static const char *root_name(struct dentry *d, char *buf, size_t size)
+{
+    char *s = buf + size - 1;
+    *s = 0;
+    spin_lock(&dentry_lock);
+    for (; d->parent != d && (size_t)(s - buf) > d->len; d = d->parent) {
+        s -= d->len;
+        memcpy(s, d->name, d->len);
+        *--s = '/';
+    }
+    spin_unlock(&dentry_lock);
+    return *s ? s : "/";
+}
+
 static size_t mount_line(const struct mount *m, int parent_id, bool as_mountinfo, char *line, size_t size)
 {
-    char where[PATH_MAX / 4], options[96];
+    char where[PATH_MAX / 4], root[PATH_MAX / 16], options[96];
     struct path p = {(struct mount *)(uintptr_t)m, m->root};
     if (path_name(&p, where, sizeof(where)) < 0)
         str_copy(where, "/", sizeof(where));
@@ -292,8 +308,8 @@ static size_t mount_line(const struct mount *m, int parent_id, bool as_mountinfo
            flags & MOUNT_NODIRATIME ? ",nodiratime" : "", flags & MOUNT_NOSYMFOLLOW ? ",nosymfollow" : "");
     if (!as_mountinfo)
         return (size_t)format(line, size, "%s %s %s %s 0 0\n", m->source, where, m->sb->type, options);
-    return (size_t)format(line, size, "%d %d 0:%llu / %s %s - %s %s %s\n", m->id, parent_id,
-                          (unsigned long long)m->sb->dev, where, options, m->sb->type, m->source, options);
+    return (size_t)format(line, size, "%d %d %u:%u %s %s %s - %s %s %s\n", m->id, parent_id, MAJOR(m->sb->dev), MINOR(m->sb->dev),
+                          root_name(m->root, root, sizeof(root)), where, options, m->sb->type, m->source, options);
 }
 
 struct listed {

@@ -3,6 +3,7 @@
 #include "fs.h"
 #include <sys/mount.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 
 static bool mount_tmpfs(const char *at, unsigned long flags)
 {
@@ -38,6 +39,36 @@ static void test_errors(void)
     CHECK(umount2("m", MNT_DETACH) == 0 && write(inside, "a", 1) == 1 && !is_there("m/open"));
     CHECK_ERRNO(umount("m"), EINVAL);
     CHECK_ERRNO(umount2("m", 0x100), EINVAL);
+}
+
+/* The line of /proc/self/mountinfo whose mount point ends so: the root, and the device. */
+static void mountinfo_find(const char *end, char root[64], unsigned *major, unsigned *minor)
+{
+    char line[1024], where[512];
+    FILE *f = fopen("/proc/self/mountinfo", "r");
+    CHECK(f);
+    *root = 0;
+    while (!*root && fgets(line, sizeof(line), f)) {
+        CHECK(sscanf(line, "%*d %*d %u:%u %63s %511s", major, minor, root, where) == 4);
+        size_t len = strlen(where), end_len = strlen(end);
+        if (len < end_len || strcmp(where + len - end_len, end) != 0)
+            *root = 0;
+    }
+    fclose(f);
+    CHECK(*root);
+}
+
+static void test_mountinfo(void)
+{
+    char root[64];
+    unsigned major, minor;
+    CHECK(mkdir("m", 0755) == 0 && mkdir("info-bind", 0755) == 0);
+    if (!mount_tmpfs("m", 0))
+        return;
+    CHECK(mkdir("m/part", 0755) == 0 && mount("m/part", "info-bind", NULL, MS_BIND, NULL) == 0);
+    mountinfo_find("/info-bind", root, &major, &minor);
+    CHECK(strcmp(root, "/part") == 0 && makedev(major, minor) == stat_of("info-bind").st_dev);
+    CHECK(umount("info-bind") == 0 && umount("m") == 0);
 }
 
 static void test_expire(void)
@@ -116,4 +147,4 @@ static void test_vhangup(void)
     CHECK(setsid() > 0 && syscall(SYS_vhangup) == 0); /* there is nothing to hang up */
 }
 
-FS_MAIN(test_sysfs, test_vhangup, test_errors, test_expire, test_move, test_flags)
+FS_MAIN(test_sysfs, test_vhangup, test_mountinfo, test_errors, test_expire, test_move, test_flags)
