@@ -11,6 +11,7 @@
  *   fault   the host takes the page away at each point once, each in a child: the enclave goes on or stops with a reason;
  *           seed 0: all of them, else each eighth
  *   state   no interrupts: only flags, MXCSR, x87 and XSAVE state at 70,000 entries; seed 0: all combinations with TF, else a few
+ *   guard   the word that functions find their stack by (offsets.h) is another while they run: the kernel stops
  * The points are places of a breakpoint (int3) in the enclave's text: nothing of the enclave is changed but that byte, and it is put
  * back before the instruction runs.
  */
@@ -44,8 +45,8 @@
 #define SILENT_CALLS 500
 #define DEPTH1_ROUNDS 60
 
-enum mode { DEPTH1, DEPTH2, BOOT, FAULT, STATE, MODE_COUNT };
-static const char *const mode_names[MODE_COUNT] = {"depth1", "depth2", "boot", "fault", "state"};
+enum mode { DEPTH1, DEPTH2, BOOT, FAULT, STATE, GUARD, MODE_COUNT };
+static const char *const mode_names[MODE_COUNT] = {"depth1", "depth2", "boot", "fault", "state", "guard"};
 
 struct point {
     uint8_t *at;
@@ -303,7 +304,7 @@ static void points_arm_all(void)
         bool is_last = strcmp(points[i].name, "sgx_user_jump") == 0 || (strcmp(points[i].name, "sgx_enclu") == 0 && points[i].original == 0xc3);
         if (mode == FAULT && seed && !is_child && !is_last && i % FAULT_STRIDE != seed % FAULT_STRIDE)
             continue;
-        if (mode != STATE && !(mode >= DEPTH2 && mode <= BOOT && i == inner))
+        if (mode != STATE && mode != GUARD && !(mode >= DEPTH2 && mode <= BOOT && i == inner))
             arm(&points[i]);
     }
 }
@@ -524,7 +525,7 @@ __attribute__((noreturn)) static void finish(void)
 {
     dprintf(2, "entry: %s:%llu points %u of %u, pairs %u, entries %u, exits %u, checked %u, exceptions %u, refused %u, stopped %u, silent %u, went-on %u\n",
             mode_names[mode], (unsigned long long)seed,
-            mode == STATE ? 0 : count_of(mode == FAULT ? tally->faulted : tally->interrupted), point_count,
+            mode == STATE || mode == GUARD ? 0 : count_of(mode == FAULT ? tally->faulted : tally->interrupted), point_count,
             pairs, entries, exits, checked, exceptions, refused, tally->stops, tally->silent, tally->resumed);
     _exit(tally->bad ? 99 : 0);
 }
@@ -542,6 +543,10 @@ static void round_end(void)
     if (mode == BOOT || (mode == STATE && entries >= STATE_ENTRIES) || (mode == DEPTH1 && rounds >= DEPTH1_ROUNDS) ||
         (mode == FAULT && rounds >= 3) || (mode == DEPTH2 && next >= exc_count))
         finish();
+    if (mode == GUARD && rounds == 3)
+        *(uint64_t *)(emu_enclave->threads[0]->enclave_gs + VCPU_STACK_GUARD) ^= 0x100;
+    if (mode == GUARD && rounds > 3)
+        bad("nobody saw that the stack is not as it was");
     if (mode == DEPTH2) {
         disarm(&points[inner]);
         inner = exc_points[next++];
@@ -624,6 +629,8 @@ void call_serve(struct serve_vcpu *vcpu)
         round_end();
         return;
     }
+    if (mode == GUARD && frame->nr == HOSTCALL_LOG && memmem(vcpu->buffer, frame->in_size, "wrote beyond its own", 20))
+        finish();
     if (is_child && (frame->nr == HOSTCALL_LOG || frame->nr == HOSTCALL_EXIT)) {
         vcpu->frame->result = child_call(vcpu);
         return;

@@ -51,10 +51,10 @@ ENTRY_PARTS := $(HOSTILE)/naos-entry $(HOSTILE)/entry_program $(HOSTILE)/entry.p
 CHECKS += check-entry
 .PHONY: check-entry entry
 check-entry: all $(ENTRY_PARTS)
-	tests/hostile/run-entry depth1 fault:1 depth2 state:1
+	tests/hostile/run-entry depth1 fault:1 depth2 state:1 guard
 # All points for `fault` and the way of the first entry for depth 2: minutes.
 entry: all $(ENTRY_PARTS)
-	tests/hostile/run-entry depth1 fault:0 depth2 boot state:0
+	tests/hostile/run-entry depth1 fault:0 depth2 boot state:0 guard
 
 # What leaves the enclave: a kernel whose memory is full of canaries, and a host that looks for them.
 CANARY := $(B)/canary

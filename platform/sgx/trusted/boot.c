@@ -27,6 +27,7 @@ _Static_assert(sizeof(struct vcpu) <= 2 * 4096, "entry.S's note: vcpu_pages");
 struct plat_info plat_info;
 struct plat_host_info plat_host_info;
 void sgx_boot(uint64_t frame, uint64_t block);
+_Noreturn void __stack_chk_fail(void);
 
 bool plat_is_host_range(uint64_t addr, uint64_t size)
 {
@@ -115,9 +116,25 @@ static void host_info_take(uint64_t addr)
     memset(b.images, 0, sizeof(b.images)); /* keys */
 }
 
-void sgx_boot(uint64_t frame, uint64_t block)
+/* What a function with arrays leaves beside its return address, another one in each boot. A stack is the same on all vCPUs: so is this. */
+static void stack_guard_set(struct vcpu *vcpu, uint64_t *guard)
+{
+    if (*guard == 0 && plat_entropy(guard, sizeof(*guard)))
+        plat_panic("boot: the processor gives no random numbers");
+    *guard &= ~0xffULL; /* a string ends before it */
+    *sgx_vcpu_word(vcpu, VCPU_STACK_GUARD) = *guard;
+}
+
+void __stack_chk_fail(void)
+{
+    plat_panic("a function of the kernel wrote beyond its own on the stack");
+}
+
+/* The guard changes while it runs. */
+__attribute__((no_stack_protector)) void sgx_boot(uint64_t frame, uint64_t block)
 {
     static uint32_t is_ready __attribute__((section(".data"))); /* measured, unlike bss */
+    static uint64_t guard __attribute__((section(".data")));
     struct vcpu *vcpu = sgx_vcpu();
     uint64_t id = ((uint64_t)vcpu - sgx_boot_params_addr->vcpu_start) / sgx_boot_params_addr->vcpu_stride;
     *sgx_vcpu_word(vcpu, VCPU_SYSCALL_ENTRY) = (uint64_t)arch_syscall_entry;
@@ -125,6 +142,7 @@ void sgx_boot(uint64_t frame, uint64_t block)
     if (id == 0) {
         /* bss pages are zero, but not measured to be */
         memset(__bss_start, 0, (size_t)(__bss_end - __bss_start));
+        stack_guard_set(vcpu, &guard);
         plat_info_set();
         frame_take(vcpu, frame);
         host_info_take(block);
@@ -133,6 +151,7 @@ void sgx_boot(uint64_t frame, uint64_t block)
     }
     while (!__atomic_load_n(&is_ready, __ATOMIC_ACQUIRE))
         arch_relax();
+    stack_guard_set(vcpu, &guard);
     frame_take(vcpu, frame);
     kernel_main_secondary(vcpu, (unsigned)id);
 }

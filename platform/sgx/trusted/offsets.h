@@ -12,6 +12,7 @@
 #define VCPU_STATE         56  /* VCPU_STATE_* */
 #define VCPU_FRAME         64
 #define VCPU_BUFFER        72
+#define VCPU_STACK_GUARD   80  /* as rules.mk tells the compiler; the same on all vCPUs */
 #define VCPU_CPUID_ENTRY   120 /* as VCPU_SYSCALL_ENTRY */
 
 #define VCPU_STATE_NEW       0

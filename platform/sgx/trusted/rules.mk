@@ -5,7 +5,8 @@ SGX_C := $(KERNEL_C) $(wildcard arch/x86_64/*.c platform/sgx/trusted/*.c)
 SGX_S := $(wildcard arch/x86_64/*.S platform/sgx/trusted/*.S)
 SGX_OBJ := $(SGX_C:%.c=$(B)/sgx/%.o) $(SGX_S:%.S=$(B)/sgx/%.o) $(B)/sgx/gen/hostcall_gen.o $(B)/sgx/gen/syscall_table.o
 SGX_INC := -Iarch/x86_64/include -Iplatform/sgx/include -Iplatform/sgx/trusted
-SGX_CFLAGS := $(KERNEL_CFLAGS) $(SGX_INC) -mgeneral-regs-only -mno-red-zone -fPIE -fcf-protection=none -fno-stack-protector\
+SGX_CFLAGS := $(KERNEL_CFLAGS) $(SGX_INC) -mgeneral-regs-only -mno-red-zone -fPIE -fcf-protection=none -fstack-protector-strong \
+	-mstack-protector-guard=tls -mstack-protector-guard-reg=gs -mstack-protector-guard-offset=80\
 	-mmemset-strategy=unrolled_loop:256:noalign,libcall:-1:noalign -mmemcpy-strategy=unrolled_loop:256:noalign,libcall:-1:noalign
 SGX_LDFLAGS := -static-pie -nostdlib -nostartfiles -Wl,--no-dynamic-linker -Wl,-z,text -Wl,-z,noexecstack -Wl,-z,norelro \
 	-Wl,--gc-sections -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,--fatal-warnings
