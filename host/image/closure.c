@@ -162,6 +162,12 @@ static void origin_expand(const char *entry, size_t len, const char *user, char 
     snprintf(dir, size, "%.*s", (int)len, entry);
 }
 
+/* musl's dynamic linker is its C library as well: it takes this name for itself. */
+static bool musl_library(const struct root *root, const char *name, char *path, size_t size)
+{
+    return strcmp(name, "libc.so") == 0 && library_try(root, "/lib", "ld-musl-x86_64.so.1", path, size);
+}
+
 bool library_find(const struct root *root, const char *user, const struct elf_needs *needs,
                   const char *name, char *path, size_t size)
 {
@@ -184,7 +190,7 @@ bool library_find(const struct root *root, const char *user, const struct elf_ne
         return true;
     snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(user, '/') - user),
              user); /* plug-ins beside each other */
-    return library_try(root, dir, name, path, size);
+    return library_try(root, dir, name, path, size) || musl_library(root, name, path, size);
 }
 
 /* ---- the check ------------------------------------------------------------------------------- */

@@ -56,7 +56,8 @@ int exec_open(const struct path *start, const char *path, unsigned walk_flags, s
     int err = path_walk(start, path, walk_flags, &found);
     if (err < 0)
         return err;
-    err = exec_check(&found, path_inode(&found));
+    const struct inode *inode = path_inode(&found);
+    err = S_ISLNK(inode->mode) ? -ELOOP : exec_check(&found, path_inode(&found)); /* AT_SYMLINK_NOFOLLOW */
     if (!err)
         err = vfs_open_program(&found, f);
     path_put(&found);

@@ -119,6 +119,8 @@ static const struct proc_entry kernel_entries[] = {
     PROC_TEXT("overflowgid", "65534\n"),
     PROC_TEXT("overflowuid", "65534\n"),
     PROC_FILE("pid_max", show_pid_max),
+    PROC_TEXT("printk", "4\t4\t1\t7\n"),
+    PROC_TEXT("sched_rr_timeslice_ms", "100\n"), /* what sched_rr_get_interval(2) says */
     PROC_FOLDER("random", random_entries),
     PROC_TEXT("randomize_va_space", "2\n"),
     PROC_TEXT("sem", "32000\t1024000000\t500\t32000\n"),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Programs that the application tests compile: other languages and link models. They go to /usr/local/bin of the image.
 APP_BIN := $(B)/apps/bin
-APP_BINARIES := $(addprefix $(APP_BIN)/,hello-nonpie hello-static hello-musl threads-cpp go-static go-dynamic go-http)
+APP_BINARIES := $(addprefix $(APP_BIN)/,hello-nonpie hello-static hello-musl hello-musl-dynamic threads-cpp go-static go-dynamic go-http)
 
 $(APP_BIN)/hello-nonpie: tests/apps/src/hello.c
 	@mkdir -p $(@D)
@@ -12,6 +12,9 @@ $(APP_BIN)/hello-static: tests/apps/src/hello.c
 $(APP_BIN)/hello-musl: tests/apps/src/hello.c
 	@mkdir -p $(@D)
 	musl-gcc -O2 -static -o $@ $<
+$(APP_BIN)/hello-musl-dynamic: tests/apps/src/hello.c
+	@mkdir -p $(@D)
+	musl-gcc -O2 -o $@ $<
 $(APP_BIN)/threads-cpp: tests/apps/src/threads.cpp
 	@mkdir -p $(@D)
 	g++ -O2 -pthread -o $@ $<

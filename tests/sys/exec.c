@@ -238,6 +238,7 @@ static void by_descriptor(void)
     }
     CHECK(status_of(pid) == 22);
     CHECK_ERRNO(syscall(SYS_execveat, fd, "", argv, environ, 0), ENOENT);
+    CHECK_ERRNO(syscall(SYS_execveat, AT_FDCWD, "/proc/self/exe", argv, environ, AT_SYMLINK_NOFOLLOW), ELOOP);
     close(fd);
 }
 
