@@ -55,13 +55,17 @@ $(B)/naos: $(STATIC_OBJ)
 PREFIX ?= /usr/local
 SHARE := $(DESTDIR)$(PREFIX)/share
 DEB := $(B)/deb
-.PHONY: install deb
-install: all
+MAN := $(B)/man
+.PHONY: install deb man
+man: $(MAN)/naos-run.1
+$(MAN)/naos-run.1: $(NAOS) tools/gen-man docs/man/naos.1
+	tools/gen-man $(B)/naos $(MAN)
+install: all man
 	install -D -m 755 $(B)/naos $(DESTDIR)$(PREFIX)/bin/naos
 	install -D -m 755 $(NAOS_BUILD) $(DESTDIR)$(PREFIX)/libexec/naos/naos-build
 	install -D -m 644 $(KERNEL_SGX) $(DESTDIR)$(PREFIX)/lib/naos/kernel.elf
 	install -D -m 644 $(KERNEL_SGX:.elf=.debug) $(DESTDIR)$(PREFIX)/lib/naos/kernel.debug
-	install -D -m 644 -t $(SHARE)/man/man1 docs/man/*.1
+	install -D -m 644 -t $(SHARE)/man/man1 docs/man/*.1 $(MAN)/*.1
 	install -D -m 644 -t $(SHARE)/man/man5 docs/man/*.5
 	install -D -m 644 docs/completion/naos.bash $(SHARE)/bash-completion/completions/naos
 	install -D -m 644 docs/completion/_naos $(SHARE)/zsh/vendor-completions/_naos
