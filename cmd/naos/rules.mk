@@ -68,7 +68,7 @@ install: all man
 	install -D -m 644 -t $(SHARE)/man/man1 docs/man/*.1 $(MAN)/*.1
 	install -D -m 644 -t $(SHARE)/man/man5 docs/man/*.5
 	install -D -m 644 docs/completion/naos.bash $(SHARE)/bash-completion/completions/naos
-	install -D -m 644 docs/completion/_naos $(SHARE)/zsh/vendor-completions/_naos
+	install -D -m 644 docs/completion/_naos $(SHARE)/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)/_naos
 	install -D -m 644 -t $(SHARE)/doc/naos docs/control-protocol.md
 	install -D -m 644 -t $(SHARE)/doc/naos/examples docs/systemd/naos@.service
 
