@@ -16,15 +16,16 @@
 #include "image/tree.h"
 #include "options.h"
 #include "store/keyfile.h"
+#include "table.h"
 
 static const char usage[] =
     "Usage: naos image ls [--json] [PATH]\n"
-    "       naos image diff\n"
+    "       naos image diff [--json]\n"
     "       naos image export FOLDER\n"
     "       naos image build FOLDER FILE\n"
     "ls lists the trusted image that was built; diff compares the image folder with it; export copies it into a new FOLDER;\n"
     "build makes of FOLDER the FILE of an image that mounts of naos.json can name, and prints its root hash.\n\n"
-    "      --json           ls: as JSON\n"
+    "      --json           ls, diff: as JSON\n"
     "  -f, --file FILE      ls, export: this image's file, not the root's of the instance\n"
     "  -k, --key FILE       the key (32 bytes, or 64 hexadecimal digits) of an encrypted image; build: encrypt it\n"
     "  -C, --instance DIR   the instance is in DIR (default: here)\n"
@@ -130,7 +131,22 @@ struct comparison {
     const char *dir;
     struct tree_node *root;
     size_t differences;
+    json_object *json; /* they go there; NULL: to stdout */
 };
+
+static void difference_show(struct comparison *c, char kind, const char *path)
+{
+    const char text[2] = {kind, 0};
+    c->differences++;
+    if (!c->json) {
+        printf("%c %s\n", kind, path);
+        return;
+    }
+    json_object *o = json_object_new_object();
+    json_object_object_add(o, "change", json_object_new_string(text));
+    json_object_object_add(o, "path", json_object_new_string(path));
+    json_object_array_add(c->json, o);
+}
 
 static bool is_same_file(const struct comparison *c, const struct erofs_file *f)
 {
@@ -183,8 +199,7 @@ static int diff_one(void *context, const struct erofs_file *f, struct error *err
         return 0;
     if (n && is_same(c, n, f))
         return 0;
-    printf("%c %s\n", n ? 'C' : 'D', *f->path ? f->path : "/");
-    c->differences++;
+    difference_show(c, n ? 'C' : 'D', *f->path ? f->path : "/");
     return 0;
 }
 
@@ -192,24 +207,25 @@ static void added_print(struct comparison *c, const struct tree_node *n)
 {
     char path[PATH_MAX];
     if (!n->ino) {
-        printf("A %s\n", tree_path(n, path));
-        c->differences++;
+        difference_show(c, 'A', tree_path(n, path));
     }
     for (size_t i = 0; i < n->child_count; i++)
         added_print(c, n->children[i]);
 }
 
-static int diff(const struct erofs_image *image, const char *dir, struct error *err)
+static int diff(const struct erofs_image *image, const char *dir, bool is_json, struct error *err)
 {
     struct app app;
     char folder[PATH_MAX];
     if (app_read(dir, &app, err) < 0)
         return -1;
     snprintf(folder, sizeof(folder), "%s%s%s", app.image_dir[0] == '/' ? "" : dir, app.image_dir[0] == '/' ? "" : "/", app.image_dir);
-    struct comparison c = {.dir = folder, .root = tree_read(folder, err)};
+    struct comparison c = {.dir = folder, .root = tree_read(folder, err), .json = is_json ? json_object_new_array() : NULL};
     if (!c.root || erofs_walk(image, diff_one, &c, err) < 0)
         return -1;
     added_print(&c, c.root);
+    if (c.json)
+        json_show(c.json);
     tree_free(c.root);
     return c.differences ? STATUS_USER_ERROR : STATUS_OK;
 }
@@ -283,7 +299,7 @@ static int image_command(const struct image_request *r, char **argv, int argc, s
     if (strcmp(argv[0], "ls") == 0 && argc <= 2) {
         result = ls(&image, argv[1], r->is_json, err);
     } else if (strcmp(argv[0], "diff") == 0 && argc == 1 && !r->file) {
-        result = diff(&image, r->dir, err);
+        result = diff(&image, r->dir, r->is_json, err);
     } else if (strcmp(argv[0], "export") == 0 && argc == 2) {
         struct exporting x = {argv[1], 0};
         result = erofs_walk(&image, export_one, &x, err);

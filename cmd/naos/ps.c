@@ -46,8 +46,7 @@ static int options_parse(int argc, char **argv, const char *usage, struct show *
 
 static int json_print(json_object *o)
 {
-    puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
-    json_object_put(o);
+    json_show(o);
     return STATUS_OK;
 }
 

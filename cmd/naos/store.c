@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <json-c/json.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "store/files.h"
 #include "store/keyfile.h"
 #include "store/rekey.h"
+#include "table.h"
 
 static const char usage[] =
     "Usage: naos store COMMAND [OPTION]... FILE [ARGUMENT]...\n"
@@ -32,6 +34,7 @@ static const char usage[] =
     "      --new-key FILE     rekey: the other key\n"
     "      --size SIZE        new: what it may grow to, as 256M or 4G (default 1G)\n"
     "  -s, --snapshot NAME    ls, cp: as it was then\n"
+    "      --json             info, ls, snapshot: as JSON\n"
     "  -h, --help             this text\n\n"
     "Stores with \"key\": \"enclave\" or \"signer\" open in their enclave only: of them, info tells the little that is not secret.\n";
 
@@ -40,6 +43,8 @@ struct request {
     char **args; /* behind FILE */
     int count;
     uint64_t size;
+    bool is_json;
+    json_object *json; /* what the command fills with --json; NULL: it prints */
     struct error err;
 };
 
@@ -79,6 +84,23 @@ static int close_store(struct filedev *f, struct store *st, int result)
 
 /* ---- info, new ------------------------------------------------------------------------------------------------------- */
 
+/* What it is, as lines of "name value" or as one object. */
+static void fact_text(struct request *r, const char *name, const char *value)
+{
+    if (r->json)
+        json_object_object_add(r->json, name, json_object_new_string(value));
+    else
+        printf("%s %s\n", name, value);
+}
+
+static void fact_number(struct request *r, const char *name, uint64_t value)
+{
+    if (r->json)
+        json_object_object_add(r->json, name, json_object_new_uint64(value));
+    else
+        printf("%s %llu\n", name, (unsigned long long)value);
+}
+
 static int cmd_info(struct request *r)
 {
     static const char *const kinds[] = {"?", "file", "enclave", "signer"};
@@ -94,15 +116,19 @@ static int cmd_info(struct request *r)
     if (err)
         return error_set(&r->err, "%s: not a store of this version", r->path);
     hex_print(super.uuid, sizeof(super.uuid), uuid);
-    printf("version %u\nuuid %s\nkey %s\nlog_blocks %u\nfile_blocks %llu\n", super.version, uuid,
-           kinds[super.key_kind < 4 ? super.key_kind : 0], super.log_blocks, (unsigned long long)f.dev.blocks);
+    fact_number(r, "version", super.version);
+    fact_text(r, "uuid", uuid);
+    fact_text(r, "key", kinds[super.key_kind < 4 ? super.key_kind : 0]);
+    fact_number(r, "log_blocks", super.log_blocks);
+    fact_number(r, "file_blocks", f.dev.blocks);
     if (!r->key_file)
         return 0;
     if (open_store(r, STORE_READ_ONLY, &f, &st) < 0)
         return -1;
     store_info(st, &info);
-    printf("generation %llu\nepoch %llu\ninodes %llu\n", (unsigned long long)info.generation, (unsigned long long)info.epoch,
-           (unsigned long long)info.inodes);
+    fact_number(r, "generation", info.generation);
+    fact_number(r, "epoch", info.epoch);
+    fact_number(r, "inodes", info.inodes);
     return close_store(&f, st, 0);
 }
 
@@ -172,16 +198,39 @@ static int cmd_fsck(struct request *r)
 
 /* ---- ls, cp ------------------------------------------------------------------------------------------------------------ */
 
+struct listing {
+    struct store_visit visit; /* first */
+    struct request *request;
+};
+
+static void file_json(json_object *list, const char *path, const struct store_inode *inode)
+{
+    char mode[16];
+    json_object *o = json_object_new_object();
+    snprintf(mode, sizeof(mode), "%06o", inode->mode);
+    json_object_object_add(o, "path", json_object_new_string(path));
+    json_object_object_add(o, "mode", json_object_new_string(mode));
+    json_object_object_add(o, "links", json_object_new_int64(inode->nlink));
+    json_object_object_add(o, "uid", json_object_new_int64(inode->uid));
+    json_object_object_add(o, "gid", json_object_new_int64(inode->gid));
+    json_object_object_add(o, "size", json_object_new_uint64(inode->size));
+    json_object_array_add(list, o);
+}
+
 static int list_one(struct store_visit *v, const char *path, uint64_t ino, const struct store_inode *inode)
 {
-    (void)v, (void)ino;
-    printf("%06o %3u %5u %5u %12llu %s\n", inode->mode, inode->nlink, inode->uid, inode->gid, (unsigned long long)inode->size, path);
+    const struct listing *l = (const struct listing *)v;
+    (void)ino;
+    if (l->request->json)
+        file_json(l->request->json, path, inode);
+    else
+        printf("%06o %3u %5u %5u %12llu %s\n", inode->mode, inode->nlink, inode->uid, inode->gid, (unsigned long long)inode->size, path);
     return 0;
 }
 
 static int cmd_ls(struct request *r)
 {
-    struct store_visit visit = {list_one};
+    struct listing listing = {{list_one}, r};
     const char *path = r->count > 0 ? r->args[0] : "/";
     struct filedev f;
     struct store *st;
@@ -190,7 +239,7 @@ static int cmd_ls(struct request *r)
         return -1;
     int err = store_path_find(st, path, &ino);
     if (err == 0)
-        err = store_visit(st, ino, path, &visit);
+        err = store_visit(st, ino, path, &listing.visit);
     return close_store(&f, st, err ? fail_errno(r, path, err) : 0);
 }
 
@@ -271,6 +320,19 @@ static int cmd_rekey(struct request *r)
     return close_store(&from, st, result);
 }
 
+static void snapshot_show(struct request *r, const struct store_snapshot *s, const char *when)
+{
+    if (!r->json) {
+        printf("%s  generation %llu  %.55s\n", when, (unsigned long long)s->generation, s->name);
+        return;
+    }
+    json_object *o = json_object_new_object();
+    json_object_object_add(o, "name", json_object_new_string_len(s->name, (int)strnlen(s->name, 55)));
+    json_object_object_add(o, "created", json_object_new_string(when));
+    json_object_object_add(o, "generation", json_object_new_uint64(s->generation));
+    json_object_array_add(r->json, o);
+}
+
 static int snapshots_list(struct request *r)
 {
     struct store_snapshot s;
@@ -282,7 +344,7 @@ static int snapshots_list(struct request *r)
     for (size_t i = 0; store_snapshot_at(st, i, &s); i++) {
         time_t created = (time_t)(s.created / 1000000000);
         strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", gmtime(&created));
-        printf("%s  generation %llu  %.55s\n", when, (unsigned long long)s.generation, s.name);
+        snapshot_show(r, &s, when);
     }
     return close_store(&f, st, 0);
 }
@@ -310,9 +372,11 @@ static int cmd_snapshot(struct request *r)
 static const struct {
     const char *name;
     int (*run)(struct request *r);
+    json_object *(*json)(void); /* what it fills; NULL: it prints no table */
 } verbs[] = {
-    {"info", cmd_info}, {"new", cmd_new_store}, {"fsck", cmd_fsck}, {"ls", cmd_ls},
-    {"cp", cmd_cp},     {"rekey", cmd_rekey},   {"snapshot", cmd_snapshot},
+    {"info", cmd_info, json_object_new_object}, {"new", cmd_new_store, NULL}, {"fsck", cmd_fsck, NULL},
+    {"ls", cmd_ls, json_object_new_array},      {"cp", cmd_cp, NULL},         {"rekey", cmd_rekey, NULL},
+    {"snapshot", cmd_snapshot, json_object_new_array},
 };
 
 static uint64_t size_parse(const char *text)
@@ -326,8 +390,14 @@ static uint64_t size_parse(const char *text)
 static int verb_run(const char *name, struct request *r)
 {
     for (size_t i = 0; i < ARRAY_COUNT(verbs); i++) {
-        if (strcmp(verbs[i].name, name) == 0)
-            return verbs[i].run(r) < 0 ? cmd_fail("store", r->err.text) : STATUS_OK;
+        if (strcmp(verbs[i].name, name) != 0)
+            continue;
+        r->json = r->is_json && verbs[i].json ? verbs[i].json() : NULL;
+        if (verbs[i].run(r) < 0)
+            return cmd_fail("store", r->err.text);
+        if (r->json)
+            json_show(r->json);
+        return STATUS_OK;
     }
     fprintf(stderr, "naos store: '%s' is not one of its commands; 'naos store --help' lists them\n", name);
     return STATUS_USER_ERROR;
@@ -337,6 +407,7 @@ int cmd_store(int argc, char **argv)
 {
     static const struct option options[] = {{"key", required_argument, NULL, 'k'},      {"new-key", required_argument, NULL, 'n'},
                                             {"size", required_argument, NULL, 'z'},     {"snapshot", required_argument, NULL, 's'},
+                                            {"json", no_argument, NULL, 'j'},
                                             {"help", no_argument, NULL, 'h'},           {0}};
     struct request r = {0};
     int c;
@@ -346,6 +417,7 @@ int cmd_store(int argc, char **argv)
         case 'n': r.new_key_file = optarg; break;
         case 'z': r.size = size_parse(optarg); break;
         case 's': r.snapshot = optarg; break;
+        case 'j': r.is_json = true; break;
         case 'h': fputs(usage, stdout); return STATUS_OK;
         default: fputs("Try 'naos store --help'.\n", stderr); return STATUS_USER_ERROR;
         }

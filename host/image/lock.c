@@ -5,27 +5,9 @@
 #include <limits.h>
 #include <stdio.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include "app.h"
-
-/* Who has the file locked, from /proc/locks: "1: FLOCK  ADVISORY  WRITE 1234 08:02:5678 0 EOF"; 0: unknown. */
-static int lock_holder(int fd)
-{
-    struct stat st;
-    char line[256];
-    int holder = 0;
-    FILE *f = fstat(fd, &st) == 0 ? fopen("/proc/locks", "re") : NULL;
-    while (f && holder == 0 && fgets(line, sizeof(line), f)) {
-        unsigned long long inode;
-        int pid;
-        if (sscanf(line, "%*s FLOCK %*s %*s %d %*x:%*x:%llu", &pid, &inode) == 2 && inode == st.st_ino)
-            holder = pid;
-    }
-    if (f)
-        fclose(f);
-    return holder;
-}
+#include "base/flock.h"
 
 int instance_lock(const char *dir, struct error *err)
 {
@@ -38,7 +20,7 @@ int instance_lock(const char *dir, struct error *err)
         return error_errno(err, "%s", dir);
     if (flock(fd, LOCK_EX | LOCK_NB) == 0)
         return fd;
-    int holder = lock_holder(fd);
+    int holder = flock_holder(fd);
     close(fd);
     return error_set(err, "%s: another naos build, sign or add (process %d) is at work here; wait for it", dir, holder);
 }

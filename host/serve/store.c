@@ -13,6 +13,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/error.h"
+#include "base/flock.h"
 #include "serve_internal.h"
 
 #define STORE_MAX   16
@@ -71,6 +73,8 @@ static int64_t store_map(const struct serve_vcpu *vcpu, const char *name, uint64
         return -errno;
     if (flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &st) < 0) {
         int err = errno == EWOULDBLOCK ? EBUSY : errno;
+        if (err == EBUSY)
+            error_report("store %s: process %d has it open; stop that enclave first (`naos ps` lists those with names)", name, flock_holder(fd));
         close(fd);
         return -err;
     }

@@ -5,6 +5,7 @@
 #include "heap/heap.h"
 #include "hostcall/hostcall.h"
 #include "init/init.h"
+#include "mm/pagecache.h"
 #include "sched/sched.h"
 #include "syscall/stats.h"
 
@@ -30,6 +31,10 @@ void stats_each(stats_sink *sink, void *to)
     sink(to, "context switches", s.switches);
     sink(to, "tasks taken over by another vCPU", s.steals);
     sink(to, "image blocks verified", verity_verified_count());
+    sink(to, "bytes of page cache", pagecache_size());
+    sink(to, "bytes received from the network", hostcall_bytes[HOSTCALL_SOCK_RECV]);
+    sink(to, "bytes sent to the network", hostcall_bytes[HOSTCALL_SOCK_SEND]);
+    sink(to, "bytes written to stores", hostcall_bytes[HOSTCALL_STORE_WRITE]);
     sink(to, "processes", p.processes);
     sink(to, "threads", p.threads);
     sink(to, "bytes of memory", m.total);

@@ -72,6 +72,8 @@ struct pagecache {
 nodiscard int pagecache_create(const struct pagecache_ops *ops, void *owner, uint64_t size,
                                struct pagecache **pc);
 void pagecache_get(struct pagecache *pc);
+/* Bytes of files in memory that could be read again, of all files together. */
+uint64_t pagecache_size(void);
 void pagecache_put(struct pagecache *pc);
 
 /* After it nobody uses `owner` but for a caller's own call. */

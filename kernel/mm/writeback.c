@@ -196,6 +196,11 @@ void pagecache_untrack(struct pagecache *pc)
     pagecache_count(pc, -(int64_t)pc->present);
 }
 
+uint64_t pagecache_size(void)
+{
+    return __atomic_load_n(&cached_pages, __ATOMIC_RELAXED) << PAGE_SHIFT;
+}
+
 void pagecache_count(struct pagecache *pc, int64_t pages)
 {
     if (pc->ops && pc->ops->can_refill)
