@@ -212,7 +212,8 @@ static int core_show(const char *dir, const char *path, char *const *rest)
         return cmd_fail("gdb", "this is no core file of a program in an enclave");
     snprintf(sysroot, sizeof(sysroot), "set sysroot %s/image", real);
     snprintf(program, sizeof(program), "%s/image%s", real, name);
-    return gdb_exec((char *const[]){"gdb", "-q", "-iex", sysroot, program, (char *)path, NULL}, rest);
+    /* The host's libthread_db, held to the image's libc, finds threads that are not there. */
+    return gdb_exec((char *const[]){"gdb", "-q", "-iex", "set libthread-db-search-path /nonexistent", "-iex", sysroot, program, (char *)path, NULL}, rest);
 }
 
 /* ---- the command --------------------------------------------------------------------------------------------------------- */
