@@ -45,6 +45,18 @@ static size_t register_show(const struct arch_regs *regs, unsigned no, char *lin
     return no < ARRAY_COUNT(names) ? (size_t)format(line, size, "%s %#llx  ", names[no], (unsigned long long)values[no]) : 0;
 }
 
+const uint16_t arch_elf_machine = 183; /* EM_AARCH64 */
+
+/* struct user_pt_regs */
+size_t arch_regs_core(const struct arch_regs *regs, uaddr_t pc, uint64_t out[static ARCH_CORE_REGS])
+{
+    memcpy(out, regs->x, sizeof(regs->x));
+    out[31] = regs->sp;
+    out[32] = pc;
+    out[33] = regs->pstate;
+    return 34;
+}
+
 bool arch_regs_show(const struct arch_regs *regs, unsigned idx, char *line, size_t size)
 {
     size_t at = 0;

@@ -21,7 +21,7 @@ lint_each = printf '%s\n' $(1) | xargs -P 2 -I {} sh -c 'out=$$($(2) 2>&1) && [ 
 LINT_ANALYZER = $(CC) $(KERNEL_CFLAGS) -Iarch/fake/include -O1 -fanalyzer -Wno-error -c {} -o /dev/null
 LINT_TIDY = clang-tidy --quiet {} -- $(STD) -w
 
-check-lint: $(GENERATED) $(GEN)/schema_gen.h
+check-lint: $(GENERATED) $(EMBEDDED)
 	@$(CPPCHECK) $(LINT_KERNEL_INC) kernel && $(CPPCHECK) $(LINT_HOST_INC) host cmd platform/sgx/host && echo ok lint/cppcheck || echo FAIL lint/cppcheck: see above
 	@shellcheck -S warning $(LINT_SCRIPTS) && echo ok lint/shellcheck || echo FAIL lint/shellcheck: see above
 	@$(call lint_each,$(LINT_DOORS),$(LINT_ANALYZER)) && echo ok lint/analyzer-doors || echo FAIL lint/analyzer-doors: see above
