@@ -121,6 +121,8 @@ size_t aead_open_pieces(const struct aead_key *key, const struct aead_piece *pie
 {
     const struct engine *e = engine();
     size_t done = 0;
+    if (count > 0)
+        prefetch(pieces[0].in, size);
     arch_fpu_begin();
     for (; done < count; done++) {
         if (done + 1 < count)

@@ -17,6 +17,7 @@
 
 #define FILL_PAGES 16 /* brought in at once, where the file system says nothing else */
 #define FILL_MAX   64
+#define LEAVES_MOST ((PAGE_SIZE << PAGE_ORDER_MAX) / sizeof(void **)) /* that the heap gives room for: a file of 1 TiB */
 #define FILL_SPIN  2000 /* pauses: some 50 us */
 #define HOME_ROOM  (16UL << 20)
 
@@ -57,7 +58,7 @@ static void *lookup(const struct pagecache *pc, uint64_t idx)
 static int leaf_make(struct pagecache *pc, uint64_t leaf)
 {
     if (leaf >= pc->leaf_count) {
-        size_t count = MAX(leaf + 1, pc->leaf_count * 2);
+        size_t count = MAX(leaf + 1, MIN(pc->leaf_count * 2, LEAVES_MOST));
         void ***grown = heap_realloc(pc->leaves, pc->leaf_count * sizeof(*grown), count * sizeof(*grown));
         if (!grown)
             return leaf > UINT32_MAX / 8 ? -EFBIG : -ENOMEM;

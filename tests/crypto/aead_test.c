@@ -226,6 +226,8 @@ static bool loads_count(const ZydisDecoder *decoder, const struct user_regs_stru
     ZydisRegisterContext context;
     if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(decoder, (const void *)regs->rip, 15, &insn, operands)))
         return false;
+    if (insn.meta.category == ZYDIS_CATEGORY_PREFETCH)
+        return true; /* brings nothing into a register */
     registers_of(regs, &context);
     for (int i = 0; i < insn.operand_count; i++) {
         const ZydisDecodedOperand *o = &operands[i];

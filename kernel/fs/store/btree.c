@@ -431,11 +431,15 @@ static bool is_idle(struct node *n)
     return node_level(n) == 0 || child_loaded(n, 0, false) == node_count(n);
 }
 
+/*
+ * A walk over the tree costs as much as many look-ups, so it comes seldom. One that finds all in use only forgets that they were; the
+ * next drops them. Two at once would drop what the caller has just found.
+ */
 void btree_shrink(struct store *st)
 {
     struct path path;
     unsigned level = node_level(st->tree), top = level;
-    if (st->node_count - st->dirty_count < NODES_CACHED)
+    if (st->node_count - st->dirty_count < NODES_CACHED + NODES_CACHED / 4)
         return;
     path.node[top] = st->tree;
     path.idx[top] = 0;

@@ -9,6 +9,12 @@
 #define COMMIT_AFTER (5 * NS_PER_S)
 #define SLICE_PAGES  240
 #define IDLE_MAX     256
+#define SYNC_FIRST   1024 /* pages */
+
+static uint64_t dirty_left(const struct store_fs *fs)
+{
+    return __atomic_load_n(&fs->dirty_pages, __ATOMIC_RELAXED);
+}
 
 /* ---- what is to be written ------------------------------------------------------------------------------------------- */
 
@@ -110,7 +116,10 @@ static int dirty_flush(struct store_fs *fs)
 int store_fs_sync(struct store_fs *fs)
 {
     __atomic_store_n(&fs->is_changed, false, __ATOMIC_RELAXED);
+    bool is_much = dirty_left(fs) > SYNC_FIRST;
     int err = dirty_flush(fs);
+    if (err == 0 && is_much)
+        err = hostfile_sync(&fs->file); /* so that the commit, under the lock, has little to wait for */
     mutex_lock(&fs->lock);
     int committed = store_commit(fs->st);
     mutex_unlock(&fs->lock);
@@ -154,11 +163,6 @@ int store_inode_sync(struct inode *inode)
 static uint64_t dirty_limit(void)
 {
     return MIN(plat_info.memory_size / 16, 128UL << 20) >> PAGE_SHIFT;
-}
-
-static uint64_t dirty_left(const struct store_fs *fs)
-{
-    return __atomic_load_n(&fs->dirty_pages, __ATOMIC_RELAXED);
 }
 
 /* Some of an inode's pages: in slices, so that its writers get their turns. */
