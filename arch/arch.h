@@ -8,16 +8,33 @@
  *   arch_vcpu()          inline: the vCPU that runs this code (a register; never memory of the host)
  *   arch_relax()         inline: a pause in a spin loop
  *   arch_counter()       inline: the counter that clocks run on
- *   arch_lock_wanted(), arch_lock_taken(), arch_lock_dropped()   inline: told of each spinlock; empty but in the fake architecture,
+ *   arch_lock_wanted(), arch_lock_taken(), arch_lock_dropped()   inline: told of each spinlock; empty but in the fake architecture (ARCH_LOOKS_AT_LOCKS),
  *                        which checks their order (base/lock_order.h) and lets other vCPUs go on there
  *
  * Kernel code is compiled without vector registers: between kernel entry and a context switch the
  * user's vector state stays live in the processor. Whoever uses vector instructions in the kernel
- * (crypto) brackets them with arch_fpu_begin and arch_fpu_end.
+ * (crypto) brackets them with task_fpu_begin and task_fpu_end (sched/sched.h).
  */
 #pragma once
 #include "base/base.h"
 #include "arch_types.h"
+
+#ifndef ARCH_LOOKS_AT_LOCKS
+static inline void arch_lock_wanted(const void *lock, unsigned rank)
+{
+    (void)lock, (void)rank;
+}
+
+static inline void arch_lock_taken(const void *lock, unsigned rank)
+{
+    (void)lock, (void)rank;
+}
+
+static inline void arch_lock_dropped(const void *lock)
+{
+    (void)lock;
+}
+#endif
 
 /* ---- context switch ---------------------------------------------------------------------- */
 
@@ -33,9 +50,6 @@ size_t arch_fpu_size(void);
 void arch_fpu_init(void *state); /* the state of a fresh program */
 void arch_fpu_save(void *state);
 void arch_fpu_restore(const void *state);
-/* Lets the kernel use vector instructions; does not sleep in between. Calls do not nest. */
-void arch_fpu_begin(void);
-void arch_fpu_end(void);
 
 /* ---- user registers ------------------------------------------------------------------------ */
 
@@ -43,10 +57,9 @@ void arch_regs_init(struct arch_regs *regs, uaddr_t pc, uaddr_t sp); /* all else
 uaddr_t arch_regs_pc(const struct arch_regs *regs);
 void arch_regs_set_pc(struct arch_regs *regs, uaddr_t pc); /* all registers are restored when it goes on there */
 uaddr_t arch_regs_sp(const struct arch_regs *regs);
-/* The registers as a core file has them, but for the program counter (the ELF note NT_PRSTATUS), at most ARCH_CORE_REGS words, with their number; and ELF's number of the machine. */
+/* The registers as a core file has them (the ELF note NT_PRSTATUS) with this program counter; returns how many words. */
 #define ARCH_CORE_REGS 34
 size_t arch_regs_core(const struct arch_regs *regs, uaddr_t pc, uint64_t out[static ARCH_CORE_REGS]);
-extern const uint16_t arch_elf_machine;
 /* The idx-th line of the registers as people read them; false: there are no more lines. */
 bool arch_regs_show(const struct arch_regs *regs, unsigned idx, char *line, size_t size);
 void arch_regs_set_sp(struct arch_regs *regs, uaddr_t sp);

@@ -35,6 +35,15 @@ void arch_regs_set_pc(struct arch_regs *regs, uaddr_t pc)
     regs->pc = pc;
 }
 
+/* struct user_pt_regs */
+size_t arch_regs_core(const struct arch_regs *regs, uaddr_t pc, uint64_t out[static ARCH_CORE_REGS])
+{
+    const uint64_t rest[] = {regs->sp, pc, regs->pstate};
+    memcpy(out, regs->x, sizeof(regs->x));
+    memcpy(out + ARRAY_COUNT(regs->x), rest, sizeof(rest));
+    return ARRAY_COUNT(regs->x) + ARRAY_COUNT(rest);
+}
+
 static size_t register_show(const struct arch_regs *regs, unsigned no, char *line, size_t size)
 {
     const char *const names[] = {"sp", "pc", "pstate"};
@@ -43,18 +52,6 @@ static size_t register_show(const struct arch_regs *regs, unsigned no, char *lin
         return (size_t)format(line, size, "x%u %#llx  ", no, (unsigned long long)regs->x[no]);
     no -= ARRAY_COUNT(regs->x);
     return no < ARRAY_COUNT(names) ? (size_t)format(line, size, "%s %#llx  ", names[no], (unsigned long long)values[no]) : 0;
-}
-
-const uint16_t arch_elf_machine = 183; /* EM_AARCH64 */
-
-/* struct user_pt_regs */
-size_t arch_regs_core(const struct arch_regs *regs, uaddr_t pc, uint64_t out[static ARCH_CORE_REGS])
-{
-    memcpy(out, regs->x, sizeof(regs->x));
-    out[31] = regs->sp;
-    out[32] = pc;
-    out[33] = regs->pstate;
-    return 34;
 }
 
 bool arch_regs_show(const struct arch_regs *regs, unsigned idx, char *line, size_t size)

@@ -66,14 +66,6 @@ void arch_fpu_restore(const void *state)
     memcpy(&fake_fpu, state, sizeof(fake_fpu));
 }
 
-void arch_fpu_begin(void)
-{
-}
-
-void arch_fpu_end(void)
-{
-}
-
 /* ---- registers --------------------------------------------------------------------------------------------------------- */
 
 void arch_regs_init(struct arch_regs *regs, uaddr_t pc, uaddr_t sp)
@@ -90,8 +82,6 @@ void arch_regs_set_pc(struct arch_regs *regs, uaddr_t pc)
 {
     regs->pc = pc;
 }
-
-const uint16_t arch_elf_machine = 0; /* EM_NONE */
 
 size_t arch_regs_core(const struct arch_regs *regs, uaddr_t pc, uint64_t out[static ARCH_CORE_REGS])
 {

@@ -45,8 +45,6 @@ void arch_regs_set_pc(struct arch_regs *regs, uaddr_t pc)
         regs->kind = ARCH_REGS_TRAP;
 }
 
-const uint16_t arch_elf_machine = 62; /* EM_X86_64 */
-
 /* struct user_regs_struct; the segments are those that Linux gives a 64-bit program. */
 size_t arch_regs_core(const struct arch_regs *regs, uaddr_t pc, uint64_t out[static ARCH_CORE_REGS])
 {

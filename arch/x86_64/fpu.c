@@ -7,7 +7,6 @@
 #include "arch/arch.h"
 #include "arch_cpu.h"
 #include "base/string.h"
-#include "sched/sched.h"
 #include "fpu.h"
 
 bool arch_cpu_has_sha_ni, arch_cpu_has_vaes;
@@ -100,19 +99,4 @@ void arch_fpu_save_standard(void *state)
 {
     memset((char *)state + 512, 0, 64);
     __asm__ volatile("xsave64 %0" : "+m"(*(uint8_t(*)[ARCH_XSAVE_SIZE])state) : "a"(ARCH_XFRM_KNOWN), "d"(0));
-}
-
-/* The running task's own buffer holds its state meanwhile; the idle task has none to keep. */
-void arch_fpu_begin(void)
-{
-    struct task *task = task_current();
-    if (task && task->fpu)
-        arch_fpu_save(task->fpu);
-}
-
-void arch_fpu_end(void)
-{
-    struct task *task = task_current();
-    if (task && task->fpu)
-        arch_fpu_restore(task->fpu);
 }

@@ -5,7 +5,7 @@
  * touch user memory. A zeroed spinlock is free.
  */
 #pragma once
-#include "arch_types.h"
+#include "arch/arch.h"
 #include "base/base.h"
 #include "base/lock_order.h"
 

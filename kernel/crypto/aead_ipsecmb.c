@@ -9,6 +9,7 @@
 #include "crypto/aead.h"
 #include "crypto/sha256.h"
 #include "heap/heap.h"
+#include "sched/sched.h"
 
 struct aead_key {
     uint8_t expanded[PAGE_SIZE]; /* the library's gcm_key_data: round keys, then hash keys; under 2 KiB, 64-byte aligned */
@@ -51,10 +52,10 @@ int aead_create(const uint8_t key[static 32], struct aead_key **result)
     struct aead_key *k = page_alloc_zero(0);
     if (!k)
         return -ENOMEM;
-    arch_fpu_begin();
+    task_fpu_begin();
     aes_keyexp_256_enc_avx2(key, k);
     engine()->precomp(k);
-    arch_fpu_end();
+    task_fpu_end();
     *result = k;
     return 0;
 }
@@ -71,9 +72,9 @@ void aead_seal(const struct aead_key *key, const uint8_t nonce[static AEAD_NONCE
                const void *in, void *out, size_t size, uint8_t tag[static AEAD_TAG])
 {
     struct gcm_context context;
-    arch_fpu_begin();
+    task_fpu_begin();
     engine()->seal(key, &context, out, in, size, nonce, aad, aad_size, tag, AEAD_TAG);
-    arch_fpu_end();
+    task_fpu_end();
 }
 
 int aead_open(const struct aead_key *key, const uint8_t nonce[static AEAD_NONCE], const void *aad, size_t aad_size,
@@ -81,9 +82,9 @@ int aead_open(const struct aead_key *key, const uint8_t nonce[static AEAD_NONCE]
 {
     struct gcm_context context;
     uint8_t computed[AEAD_TAG];
-    arch_fpu_begin();
+    task_fpu_begin();
     engine()->open(key, &context, out, in, size, nonce, aad, aad_size, computed, AEAD_TAG);
-    arch_fpu_end();
+    task_fpu_end();
     if (mem_equal_ct(computed, tag, AEAD_TAG))
         return 0;
     memset(out, 0, size);
@@ -123,14 +124,14 @@ size_t aead_open_pieces(const struct aead_key *key, const struct aead_piece *pie
     size_t done = 0;
     if (count > 0)
         prefetch(pieces[0].in, size);
-    arch_fpu_begin();
+    task_fpu_begin();
     for (; done < count; done++) {
         if (done + 1 < count)
             prefetch(pieces[done + 1].in, size);
         if (!piece_open(e, key, &pieces[done], size))
             break;
     }
-    arch_fpu_end();
+    task_fpu_end();
     return done;
 }
 

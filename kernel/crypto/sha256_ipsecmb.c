@@ -9,6 +9,7 @@
 #include "arch_cpu.h"
 #include "base/string.h"
 #include "crypto/sha256.h"
+#include "sched/sched.h"
 
 #define BLOCK 64
 
@@ -95,7 +96,7 @@ static void hash_lanes(const struct engine *e, const void *salt, size_t salt_siz
         tail_blocks = pad(l->tail[i], d + size - tail, tail, salt_size + size);
         args.data[i] = l->head[i];
     }
-    arch_fpu_begin();
+    task_fpu_begin();
     if (head)
         e->run(&args, 1);
     for (size_t i = 0; i < e->lanes; i++)
@@ -105,7 +106,7 @@ static void hash_lanes(const struct engine *e, const void *salt, size_t salt_siz
     for (size_t i = 0; i < e->lanes; i++)
         args.data[i] = l->tail[i];
     e->run(&args, tail_blocks);
-    arch_fpu_end();
+    task_fpu_end();
     __atomic_store_n(in_use, 0, __ATOMIC_RELEASE);
     for (size_t i = 0; i < count; i++)
         digest_out(e, &args, i, hashes[i]);
@@ -130,9 +131,9 @@ void sha256_blocks(struct sha256_stream *s, const void *data, size_t size)
             args.digest[w * e->word_stride + i * e->lane_stride] = s->state[w];
         args.data[i] = data;
     }
-    arch_fpu_begin();
+    task_fpu_begin();
     e->run(&args, size / BLOCK);
-    arch_fpu_end();
+    task_fpu_end();
     for (size_t w = 0; w < 8; w++)
         s->state[w] = args.digest[w * e->word_stride];
     s->size += size;

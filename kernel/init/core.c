@@ -256,7 +256,7 @@ static void elf_header(struct core *c)
     const Elf64_Ehdr e = {
         .e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
         .e_type = ET_CORE,
-        .e_machine = arch_elf_machine,
+        .e_machine = ARCH_ELF_MACHINE,
         .e_version = EV_CURRENT,
         .e_phoff = sizeof(e),
         .e_ehsize = sizeof(e),

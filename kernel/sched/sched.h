@@ -108,6 +108,9 @@ void task_fini(struct task *task); /* of a dead task: waits until its stack is f
 void task_start(struct task *task);
 _Noreturn void task_exit(void); /* of the caller; whoever reaps it calls task_fini */
 struct arch_regs *task_regs(struct task *task);
+/* Lets the kernel use vector instructions; does not sleep in between. Calls do not nest. */
+void task_fpu_begin(void);
+void task_fpu_end(void);
 
 /*
  * Sleeping, the raw form; use sync/waitq.h. The order makes no wake get lost:

@@ -70,6 +70,21 @@ struct arch_regs *task_regs(struct task *task)
     return (struct arch_regs *)task->kstack_top - 1;
 }
 
+/* The running task's own buffer holds its state meanwhile; the idle task has none to keep, and the first instructions run without a task. */
+void task_fpu_begin(void)
+{
+    struct task *task = task_current();
+    if (task && task->fpu)
+        arch_fpu_save(task->fpu);
+}
+
+void task_fpu_end(void)
+{
+    struct task *task = task_current();
+    if (task && task->fpu)
+        arch_fpu_restore(task->fpu);
+}
+
 /* Where every task begins: the switch that brought it here has to be finished first. */
 static void task_begin(void *arg)
 {

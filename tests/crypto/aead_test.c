@@ -38,11 +38,11 @@ void *memcpy(void *to, const void *from, size_t size)
 
 bool arch_cpu_has_sha_ni, arch_cpu_has_vaes;
 
-void arch_fpu_begin(void)
+void task_fpu_begin(void)
 {
 }
 
-void arch_fpu_end(void)
+void task_fpu_end(void)
 {
 }
 

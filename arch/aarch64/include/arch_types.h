@@ -50,19 +50,3 @@ static inline uint64_t arch_counter(void)
     __asm__ volatile("isb\n\tmrs %0, cntvct_el0" : "=r"(count) : : "memory");
     return count;
 }
-
-/* Only the fake architecture looks at the order of locks. */
-static inline void arch_lock_wanted(const void *lock, unsigned rank)
-{
-    (void)lock, (void)rank;
-}
-
-static inline void arch_lock_taken(const void *lock, unsigned rank)
-{
-    (void)lock, (void)rank;
-}
-
-static inline void arch_lock_dropped(const void *lock)
-{
-    (void)lock;
-}

@@ -45,6 +45,7 @@ static inline struct vcpu *arch_vcpu(void)
 void arch_relax(void);       /* lets another vCPU run */
 uint64_t arch_counter(void); /* virtual time: goes on by itself, and to the next deadline when all wait */
 
+#define ARCH_LOOKS_AT_LOCKS
 void arch_lock_wanted(const void *lock, unsigned rank);
 void arch_lock_taken(const void *lock, unsigned rank);
 void arch_lock_dropped(const void *lock);

@@ -51,19 +51,3 @@ static inline uint64_t arch_counter(void)
 {
     return __builtin_ia32_rdtsc();
 }
-
-/* Only the fake architecture looks at the order of locks. */
-static inline void arch_lock_wanted(const void *lock, unsigned rank)
-{
-    (void)lock, (void)rank;
-}
-
-static inline void arch_lock_taken(const void *lock, unsigned rank)
-{
-    (void)lock, (void)rank;
-}
-
-static inline void arch_lock_dropped(const void *lock)
-{
-    (void)lock;
-}
