@@ -24,7 +24,7 @@ check-hostile: all $(HOSTILE)/naos $(HOSTILE)/program
 	tests/hostile/run $(HOSTILE_SECONDS)
 # The same for ten minutes; SEED=n begins elsewhere.
 hostile: all $(HOSTILE)/naos $(HOSTILE)/program
-	tests/hostile/run 600 random flip replay flood clock memory
+	tests/hostile/run 600 sweep random flip replay flood clock memory
 	$(MAKE) --no-print-directory check-unit entry
 
 -include $(HOSTILE)/host.d $(HOSTILE)/mutate.d
