@@ -64,6 +64,14 @@ CHECKS += check-unit-nomem
 check-unit-nomem: unit-tests
 	@printf '%s\n' $(filter-out $(UNIT)/san/bin/heap/% $(UNIT_LONG),$(UNIT_BIN)) | ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0:exitcode=99 \
 	    UBSAN_OPTIONS=exitcode=99:print_stacktrace=1 xargs -P 2 -n 1 sh -c '$$0 --nomem $(NOMEM) || exit 1'
+# Part of make hostile: a million programs, from SEED on, and many more failing allocations.
+.PHONY: hostile-programs hostile-nomem
+hostile: hostile-programs hostile-nomem
+hostile-programs: $(filter %/fuzz_test,$(UNIT_LONG))
+	@seq $(SEED) 200 $$(($(SEED) + $${PROGRAMS:-1000000} / 100 - 1)) | ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0 \
+	    xargs -P 2 -I {} $< random_programs {} 200 | awk '/^#/ {p += $$2; c += $$4; g += $$6; next} {print} END {print "#", p, "programs,", c, "calls,", g, "without an error"}'
+hostile-nomem: unit-tests
+	$(MAKE) --no-print-directory check-unit-nomem NOMEM=500
 check-syscall-fuzz: $(filter %/fuzz_test,$(UNIT_LONG))
 	@printf '%s\n' $^ | $(UNIT_RUN)
 check-hostile-unit: $(filter %/hostile_test,$(UNIT_LONG))
