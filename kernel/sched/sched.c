@@ -94,10 +94,17 @@ static void enqueue_elsewhere(struct vcpu *vcpu, struct task *task)
     }
 }
 
-/* A task that cannot run here because its memory is in use elsewhere, off the queue: waits there, where it gets its turn. */
+/*
+ * A task that cannot run here, off the queue: because its memory is in use elsewhere (it waits there, where it gets its turn), or
+ * because its affinity changed while it waited.
+ */
 static void blocked_move(struct vcpu *vcpu, struct task *task)
 {
-    int where = sched_memory_ops.blocker(task->vm);
+    if (!may_run_on(task, vcpu)) {
+        enqueue_elsewhere(vcpu_for(task, vcpu), task);
+        return;
+    }
+    int where = task->vm ? sched_memory_ops.blocker(task->vm) : -1;
     bool may_move = where >= 0 && may_run_on(task, vcpus[where]);
     if (may_move && where != (int)vcpu->id)
         task->vruntime = 0; /* the least of that queue */
@@ -116,9 +123,9 @@ static struct task *queue_take(struct vcpu *from, struct vcpu *vcpu, uint64_t le
         bool is_ripe = least == 0 || now - (uint64_t)task->queued_at >= least;
         bool is_busy = task != vcpu->current && __atomic_load_n(&task->is_on_vcpu, __ATOMIC_ACQUIRE);
         bool is_bound = from != vcpu && sched_memory_ops.is_bound(task->vm, from->id);
-        if (!is_ripe || !may_run_on(task, vcpu) || is_busy || is_bound)
+        if (!is_ripe || is_busy || is_bound)
             continue;
-        if (!memory_change(vcpu->current->vm, task->vm)) {
+        if (!may_run_on(task, vcpu) || !memory_change(vcpu->current->vm, task->vm)) {
             blocked = task;
             continue;
         }
@@ -327,6 +334,22 @@ static void wake_locked(struct task *task)
     bool may_steal = vcpu->queue_count > 1 && !sched_memory_ops.is_bound(task->vm, vcpu->id);
     if (may_steal && __atomic_load_n(&idle_count, __ATOMIC_RELAXED) > 0)
         idle_kick(vcpu);
+}
+
+/* One that waits is found by the vCPU in whose queue it is; one that runs elsewhere leaves at its next return to the user. */
+void task_set_affinity(struct task *task, uint64_t vcpu_mask)
+{
+    const struct vcpu *mine = arch_vcpu();
+    __atomic_store_n(&task->affinity, vcpu_mask, __ATOMIC_SEQ_CST);
+    if (task == task_current()) {
+        task_yield();
+        return;
+    }
+    __atomic_store_n(&task->needs_resched, true, __ATOMIC_RELAXED);
+    for (unsigned i = 0; i < vcpu_count; i++) {
+        if (vcpus[i] && vcpus[i] != mine)
+            plat_vcpu_kick(i);
+    }
 }
 
 void task_wake(struct task *task)

@@ -128,10 +128,3 @@ void task_start(struct task *task)
 {
     task_wake(task);
 }
-
-void task_set_affinity(struct task *task, uint64_t vcpu_mask)
-{
-    __atomic_store_n(&task->affinity, vcpu_mask, __ATOMIC_RELAXED);
-    if (task == task_current() && !(vcpu_mask & (1ULL << arch_vcpu()->id)))
-        task_yield();
-}

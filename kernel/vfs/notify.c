@@ -131,7 +131,7 @@ static void marks_end(const struct inode *inode, const struct superblock *sb, ui
     spin_lock(&lock);
     list_for_each_safe (mark, after, &all_marks, all_node) {
         const struct notify_event event = {.mask = mask | (mask & IN_UNMOUNT ? dir_flag(mark->inode) : 0)};
-        if (mark->inode == inode || mark->inode->sb == sb)
+        if (sb ? mark->inode->sb == sb : mark->inode == inode)
             mark_tell(mark, &event, &gone);
     }
     spin_unlock(&lock);

@@ -65,6 +65,36 @@ static void affinity(void)
         unit_join(tasks[i]);
 }
 
+#define WANDERERS 4
+static struct task *wanderers[WANDERERS];
+
+static void wander(void *arg)
+{
+    __atomic_store_n(&wanderers[(uintptr_t)arg], task_current(), __ATOMIC_SEQ_CST);
+    for (int i = 0; i < 40; i++) {
+        task_yield();
+        EXPECT_EQ(sleep_until(clock_monotonic() + (ns_t)(fake_random() % 3000)), 0);
+    }
+    __atomic_store_n(&wanderers[(uintptr_t)arg], NULL, __ATOMIC_SEQ_CST);
+}
+
+/* Others say where one may run, also while it waits in a queue where it may not stay. */
+static void affinity_from_outside(void)
+{
+    struct unit_task *tasks[WANDERERS];
+    for (uintptr_t i = 0; i < WANDERERS; i++)
+        tasks[i] = unit_spawn(wander, (void *)i);
+    for (int i = 0; i < 100; i++) {
+        struct task *t = __atomic_load_n(&wanderers[fake_random() % WANDERERS], __ATOMIC_SEQ_CST);
+        if (t)
+            task_set_affinity(t, 1 + fake_random() % 7);
+        if (fake_random() % 4 == 0)
+            EXPECT_EQ(sleep_until(clock_monotonic() + (ns_t)(fake_random() % 2000)), 0);
+    }
+    for (int i = 0; i < WANDERERS; i++)
+        unit_join(tasks[i]);
+}
+
 static void noop(void *arg)
 {
     (void)arg;
@@ -99,6 +129,7 @@ static const struct unit_test tests[] = {
     {"hundreds_of_tasks", hundreds_of_tasks, .vcpus = 4, .seeds = 10},
     {"vector_state_follows", vector_state_follows, .vcpus = 3, .seeds = 10},
     {"affinity", affinity, .vcpus = 3, .seeds = 10},
+    {"affinity_from_outside", affinity_from_outside, .vcpus = 3, .seeds = 40},
     {"task_or_nothing", task_or_nothing, .is_nomem = true},
     {"cpu_time", cpu_time},
 };
