@@ -437,6 +437,7 @@ int vfs_open_unnamed(const char *label, uint32_t seals, struct file **f)
     if (err)
         return err;
     inode->nlink = 0;
+    inode_init_owner(inode, unnamed_root.dentry->inode);
     inode->seals = seals;
     err = dentry_add(unnamed_root.dentry, label, strlen(label), inode, &path.dentry);
     inode_put(inode);

@@ -3,6 +3,8 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "check.h"
 
@@ -116,8 +118,25 @@ static void no_name(void)
     close(fd);
 }
 
+/* It belongs to who makes it. Only the child's ids change: the tests run as root. */
+static void owner(void)
+{
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct stat st;
+        CHECK(geteuid() != 0 || (setgid(1001) == 0 && setuid(1000) == 0));
+        int fd = make(0);
+        CHECK(fstat(fd, &st) == 0 && st.st_uid == geteuid() && st.st_gid == getegid());
+        CHECK(fchmod(fd, 0600) == 0);
+        _exit(0);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
 int main(void)
 {
+    owner();
     no_name();
     without_sealing();
     sizes();
