@@ -72,6 +72,22 @@ int control_send(int fd, enum control_kind kind, int64_t value, const struct con
     return n < 0 ? -1 : 0;
 }
 
+/* The first descriptor that came is the message's; there should be no others. */
+static void fds_take(struct control_message *m, struct msghdr *msg)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+        size_t count = c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS ? (c->cmsg_len - CMSG_LEN(0)) / sizeof(int) : 0;
+        for (size_t i = 0; i < count; i++) {
+            int fd;
+            memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+            if (m->fd < 0)
+                m->fd = fd;
+            else
+                close(fd);
+        }
+    }
+}
+
 /* The first bytes of a message, and a descriptor that comes with them. */
 static ssize_t first_receive(int fd, struct control_message *m)
 {
@@ -82,15 +98,13 @@ static ssize_t first_receive(int fd, struct control_message *m)
     do
         n = recvmsg(fd, &msg, MSG_WAITALL | MSG_CMSG_CLOEXEC);
     while (n < 0 && errno == EINTR);
-    struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
-    if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
-        memcpy(&m->fd, CMSG_DATA(c), sizeof(int));
+    if (n > 0)
+        fds_take(m, &msg);
     return n;
 }
 
-int control_receive(int fd, struct control_message *m)
+static int message_receive(int fd, struct control_message *m)
 {
-    *m = (struct control_message){.fd = -1};
     ssize_t n = first_receive(fd, m);
     if (n <= 0)
         return (int)n;
@@ -106,4 +120,15 @@ int control_receive(int fd, struct control_message *m)
     free(m->text);
     m->text = NULL;
     return n < 0 ? -1 : 0;
+}
+
+int control_receive(int fd, struct control_message *m)
+{
+    *m = (struct control_message){.fd = -1};
+    int result = message_receive(fd, m);
+    if (result <= 0 && m->fd >= 0) {
+        close(m->fd);
+        m->fd = -1;
+    }
+    return result;
 }

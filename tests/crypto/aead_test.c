@@ -20,6 +20,7 @@
 #include "arch/arch.h"
 #include "arch_cpu.h"
 #include "base/string.h"
+#include "sched/sched.h"
 #include "crypto/aead.h"
 #include "crypto/sha256.h"
 #include "heap/heap.h"

@@ -124,9 +124,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 1)
         return 0;
-    int lowest = fuzz_lowest_fd();
+    int open_before = fuzz_open_fds();
     (data[0] & 1 ? client : server)(data + 1, size - 1);
-    if (fuzz_lowest_fd() != lowest)
+    if (fuzz_open_fds() != open_before)
         fuzz_wrong("a descriptor was lost");
     return 0;
 }

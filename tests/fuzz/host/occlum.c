@@ -47,10 +47,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (bom)
         fuzz_file("from/bom.yaml", bom, bom_size);
     image = fuzz_path("app/image");
-    int lowest = fuzz_lowest_fd();
+    int open_before = fuzz_open_fds();
     if (occlum_take(fuzz_path("from"), fuzz_path("app"), told, &err) < 0 && !err.text[0])
         fuzz_wrong("refused, but not said why");
-    if (fuzz_lowest_fd() != lowest)
+    if (fuzz_open_fds() != open_before)
         fuzz_wrong("a descriptor was lost");
     fuzz_outside_check();
     free(json);

@@ -18,8 +18,8 @@ void fuzz_clear(void);
 void fuzz_outside_check(void);
 /* Aborts with a line that says why. */
 _Noreturn void fuzz_wrong(const char *why);
-/* The lowest free descriptor number: the same before and after, unless some were lost. */
-int fuzz_lowest_fd(void);
+/* How many of the first descriptors are open: the same before and after, unless some were lost. */
+int fuzz_open_fds(void);
 
 /* Inputs of several parts, with a byte 0xff between them: the next part, zero-ended; NULL: no more. To be freed. */
 struct fuzz_parts {

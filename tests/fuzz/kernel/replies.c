@@ -197,7 +197,7 @@ static void one(struct arch_regs *regs, const uint8_t *data, size_t size)
 {
     replies = (struct fuzz_bytes){data, size};
     calls_left = 300;
-    for (int signo = 1; signo < 32; signo++) { /* the host may send any */
+    for (int signo = 1; signo <= 64; signo++) { /* the host may send any */
         const uint64_t ignore[4] = {1};
         user_put(memory, ignore, sizeof(ignore));
         SYS(regs, rt_sigaction, (uint64_t)signo, memory, 0, 8);
