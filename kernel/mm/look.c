@@ -22,6 +22,15 @@ void vm_for_each(struct vmspace *vm, bool (*visit)(const struct vm_area_info *in
     mutex_unlock(&vm->lock);
 }
 
+bool vm_is_shared_at(struct vmspace *vm, uaddr_t addr)
+{
+    mutex_lock(&vm->lock);
+    const struct area *a = area_find(vm, addr);
+    bool is_shared = a && a->is_shared;
+    mutex_unlock(&vm->lock);
+    return is_shared;
+}
+
 void vm_usage(struct vmspace *vm, struct vm_usage *usage)
 {
     *usage = (struct vm_usage){0};

@@ -119,6 +119,7 @@ struct vm_usage {
 };
 /* How much of a range is locked already. */
 uint64_t vm_locked(struct vmspace *vm, uaddr_t addr, uint64_t size);
+bool vm_is_shared_at(struct vmspace *vm, uaddr_t addr); /* what lies there is one for all processes. May sleep */
 void vm_usage(struct vmspace *vm, struct vm_usage *usage);
 
 /*

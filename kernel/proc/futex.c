@@ -322,6 +322,13 @@ static struct futex_waiter *lock_waiter_first(struct futex_bucket *b, const stru
     return first;
 }
 
+/* Whose memory the word is in; NULL: of all that map it, for shared memory has one address. */
+static struct vmspace *lock_memory(uaddr_t addr, bool is_private)
+{
+    struct vmspace *vm = process_current()->vm;
+    return is_private || !vm_is_shared_at(vm, addr) ? vm : NULL;
+}
+
 /* Under lock_serial. 0: taken; -EAGAIN: another has it, and will hand it over. */
 static int lock_try(uaddr_t addr, bool may_wait)
 {
@@ -350,7 +357,7 @@ static int lock_try(uaddr_t addr, bool may_wait)
 int futex_lock(uaddr_t addr, bool is_private, bool may_wait, ns_t deadline)
 {
     struct thread *t = thread_current();
-    struct futex_waiter w = {.thread = t, .vm = t->process->vm, .addr = addr, .bitset = ~0U, .is_private = is_private, .wants_lock = true};
+    struct futex_waiter w = {.thread = t, .vm = lock_memory(addr, is_private), .addr = addr, .bitset = ~0U, .is_private = is_private, .wants_lock = true};
     struct futex_bucket *b = bucket_of(addr);
     mutex_lock(&lock_serial);
     int err = lock_try(addr, may_wait);
@@ -416,7 +423,7 @@ static int lock_hand_over(const struct futex_key *key, uint32_t owner, uint32_t 
 
 static int lock_release(uaddr_t addr, bool is_private, uint32_t owner, uint32_t flags)
 {
-    const struct futex_key key = {addr, is_private, process_current()->vm};
+    const struct futex_key key = {addr, is_private, lock_memory(addr, is_private)};
     struct wake_batch batch = {.count = 0};
     mutex_lock(&lock_serial);
     int err = lock_hand_over(&key, owner, flags, &batch);

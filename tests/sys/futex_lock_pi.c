@@ -83,6 +83,23 @@ static void counted_by_processes(void)
     CHECK(shared->count == THREADS * ROUNDS);
 }
 
+/* The lock goes from a process to one that surely waits for it. */
+static void handed_to_a_process(void)
+{
+    int status;
+    CHECK(pthread_mutex_lock(&shared->mutex) == 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        CHECK(pthread_mutex_lock(&shared->mutex) == 0);
+        CHECK(pthread_mutex_unlock(&shared->mutex) == 0);
+        _exit(0);
+    }
+    while (!(__atomic_load_n(&shared->mutex.__data.__lock, __ATOMIC_SEQ_CST) & FUTEX_WAITERS))
+        sched_yield();
+    CHECK(pthread_mutex_unlock(&shared->mutex) == 0);
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
 /* A child dies with the lock while others wait for it. */
 static void owner_dies(void)
 {
@@ -120,6 +137,7 @@ int main(void)
     counted();
     mutex_make(PTHREAD_MUTEX_STALLED, PTHREAD_PROCESS_SHARED);
     counted_by_processes();
+    handed_to_a_process();
     mutex_make(PTHREAD_MUTEX_ROBUST, PTHREAD_PROCESS_SHARED);
     owner_dies();
     return 0;
