@@ -193,8 +193,7 @@ static int link_copy(struct add *a, const char *path, const char *to, const char
     return access(next, F_OK) == 0 ? enqueue(a, next) : 0; /* one that leads nowhere stays so */
 }
 
-/* "a/./b/../c" without the dots, which links cannot upset: each component before was copied as what
- * it is. */
+/* "a/./b/../c" without the dots, which links cannot upset: each component before was copied as what it is. */
 static void dots_remove(char *path)
 {
     char *out = path, *in = path;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The subcommands of naos. Each takes its own argv (argv[0] is its name) and returns the exit
- * status. */
+/* The subcommands of naos. Each takes its own argv (argv[0] is its name) and returns the exit status. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* naos inspect: what the enclave is, from the files that `naos build` made and that the processor
- * will measure. */
+/* naos inspect: what the enclave is, from the files that `naos build` made and that the processor will measure. */
 #include <arpa/inet.h>
 #include <getopt.h>
 #include <json-c/json.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* naos.json, strictly: a field that is unknown, of another type or out of range is an error that
- * says where. */
+/* naos.json, strictly: a field that is unknown, of another type or out of range is an error that says where. */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>

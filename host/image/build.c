@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* All outputs are written to a folder of their own, which takes the place of the last one only when
- * it is whole. */
+/* All outputs are written to a folder of their own, which takes the place of the last one only when it is whole. */
 #include "build.h"
 #include <errno.h>
 #include <fcntl.h>

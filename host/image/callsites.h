@@ -13,8 +13,7 @@ struct site_list {
     uint32_t unpatchable;
 };
 
-/* Of one ELF file, any bytes: what is not a sound x86-64 ELF file has no sites. -1: out of memory.
- */
+/* Of one ELF file, any bytes: what is not a sound x86-64 ELF file has no sites. -1: out of memory. */
 int elf_sites_find(const uint8_t *elf, size_t size, struct site_list *list);
 
 struct callsite_totals {

@@ -80,8 +80,7 @@ static void dir_add(struct root *root, const char *dir)
     root->dirs[root->dir_count++] = strdup(dir);
 }
 
-/* A directory a line; "include" and comments: the one level that Debian uses is read by conf_read
- * itself. */
+/* A directory a line; "include" and comments: the one level that Debian uses is read by conf_read itself. */
 static void conf_file_read(struct root *root, const char *path)
 {
     struct bytes file;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where the dynamic linker finds a library under a root directory, and whether an image has all
- * that it needs. */
+/* Where the dynamic linker finds a library under a root directory, and whether an image has all that it needs. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,8 +21,7 @@ int root_lookup(const struct root *root, const char *path);
 bool root_map(const struct root *root, const char *path, struct bytes *file);
 void file_unmap(struct bytes *file);
 
-/* The path of library `name` as needed by the program at `user` (absolute in the root). False: it
- * is nowhere. */
+/* The path of library `name` as needed by the program at `user` (absolute in the root). False: it is nowhere. */
 bool library_find(const struct root *root, const char *user, const struct elf_needs *needs,
                   const char *name, char *path, size_t size);
 

@@ -184,8 +184,7 @@ static void relocations_mark(struct scan *s, const Elf64_Shdr *table)
     }
 }
 
-/* One table of each type has them all; a file with more is strange, and theirs count only while
- * there is budget. */
+/* One table of each type has them all; a file with more is strange, and theirs count only while there is budget. */
 static void sections_mark(struct scan *s)
 {
     for (size_t i = 0; s->sections && i < s->eh.e_shnum; i++) {

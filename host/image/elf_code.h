@@ -25,8 +25,7 @@ struct elf_code {
     ZydisDecoder decoder;
 };
 
-/* Finds the code and sweeps it. -1: out of memory. No ranges if the file is not one, or has no
- * site in its code. */
+/* Finds the code and sweeps it. -1: out of memory. No ranges if the file is not one, or has no site in its code. */
 int elf_code_open(const uint8_t *elf, size_t size, struct elf_code *code);
 void elf_code_close(struct elf_code *code);
 

@@ -115,8 +115,7 @@ static bool disp_find(const struct elf_code *code, const struct code_range *r, s
     return true;
 }
 
-/* The fewest instructions, those before the call rather than those after it; inside one unit of the
- * file. */
+/* The fewest instructions, those before the call rather than those after it; inside one unit of the file. */
 static bool window_find(const struct elf_code *code, const struct code_range *r, uint32_t at,
                         uint32_t floor, uint32_t unit, struct window *w)
 {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* MRENCLAVE: SHA-256 over a 64-byte record for each leaf, and the data behind each EEXTEND's
- * record. */
+/* MRENCLAVE: SHA-256 over a 64-byte record for each leaf, and the data behind each EEXTEND's record. */
 #include <openssl/evp.h>
 #include <string.h>
 #include "sgx_sign.h"

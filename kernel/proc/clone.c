@@ -59,8 +59,7 @@ static int clone_check(const struct clone_request *req)
     return 0;
 }
 
-/* ---- the child's first steps
- * ------------------------------------------------------------------------ */
+/* ---- the child's first steps -------------------------------------------------------------------------------- */
 
 static void thread_begin(void *arg)
 {
@@ -72,8 +71,7 @@ static void thread_begin(void *arg)
     arch_user_enter(regs);
 }
 
-/* ---- what the child gets of the parent
- * --------------------------------------------------------------- */
+/* ---- what the child gets of the parent ---------------------------------------------------------------------- */
 
 static int copy_files(struct thread *child, struct thread *parent, uint64_t flags)
 {
@@ -186,8 +184,7 @@ static int copy_actions(struct process *child, struct process *parent, uint64_t 
     return 0;
 }
 
-/* ---- threads
- * ---------------------------------------------------------------------------------------- */
+/* ---- threads ------------------------------------------------------------------------------------------------ */
 
 static int tid_reserve(struct thread *t, int32_t wanted)
 {
@@ -242,8 +239,7 @@ static int64_t clone_thread(struct thread *parent, struct thread *child,
     return tid;
 }
 
-/* ---- processes
- * -------------------------------------------------------------------------------------- */
+/* ---- processes ---------------------------------------------------------------------------------------------- */
 
 static void process_publish(struct process *child, struct thread *leader, uint64_t flags)
 {
@@ -270,8 +266,7 @@ static int process_copy_memory(struct process *child, struct process *parent, ui
     return vmspace_fork(parent->vm, &child->vm);
 }
 
-/* The pidfd's number goes to the program before memory is copied, but only the parent's table has
- * it. */
+/* The pidfd's number goes to the program before memory is copied, but only the parent's table has it. */
 static int pidfd_install(struct process *child, const struct clone_request *req)
 {
     struct thread *t = thread_current();
@@ -290,8 +285,7 @@ static int pidfd_install(struct process *child, const struct clone_request *req)
     return err < 0 ? err : fd;
 }
 
-/* Lets the child run first, in place; then takes the own memory back, also if nobody ran meanwhile.
- */
+/* Lets the child run first, in place; then takes the own memory back, also if nobody ran meanwhile. */
 static void memory_hand_over(struct process *p)
 {
     task_yield();
@@ -378,8 +372,7 @@ int64_t process_clone(const struct clone_request *req)
                                        : clone_process(parent, child, req);
 }
 
-/* ---- unshare(2)
- * ------------------------------------------------------------------------------------- */
+/* ---- unshare(2) --------------------------------------------------------------------------------------------- */
 
 static int unshare_files(struct thread *t)
 {

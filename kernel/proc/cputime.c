@@ -85,8 +85,7 @@ void thread_rusage(struct thread *t, struct rusage *usage)
     usage->ru_maxrss = (long)(rss_peak(t->process) >> 10);
 }
 
-/* ---- clocks of other threads and processes: clock_getcpuclockid(3)
- * ------------------------------------------- */
+/* ---- clocks of other threads and processes: clock_getcpuclockid(3) ------------------------------------------ */
 
 #define CPUCLOCK_PER_THREAD 4
 #define CPUCLOCK_KIND_MASK  3 /* PROF, VIRT, SCHED: all the same here; 3 is a descriptor's */

@@ -132,8 +132,7 @@ bool process_may_inspect(struct process *p)
     return is_same && p->dumpable;
 }
 
-/* ---- exec
- * ------------------------------------------------------------------------------------------- */
+/* ---- exec --------------------------------------------------------------------------------------------------- */
 
 static void take_file_ids(struct cred *c, const struct inode *inode)
 {
@@ -143,8 +142,7 @@ static void take_file_ids(struct cred *c, const struct inode *inode)
         c->egid = inode->gid;
 }
 
-/* capabilities(7), "Transformation of capabilities during execve()", for files without
- * capabilities. */
+/* capabilities(7), "Transformation of capabilities during execve()", for files without capabilities. */
 static void caps_for_exec(struct cred *c, bool is_privileged)
 {
     uint64_t file_permitted = 0;

@@ -31,8 +31,7 @@ struct exec {
     char line[SCRIPT_LINE_SIZE + 1];
 };
 
-/* ---- finding the file
- * ------------------------------------------------------------------------------- */
+/* ---- finding the file --------------------------------------------------------------------------------------- */
 
 static int exec_check(const struct path *path, struct inode *inode)
 {
@@ -76,16 +75,14 @@ int exec_open_again(struct file *opened, struct file **f)
     return 0;
 }
 
-/* ---- scripts
- * ---------------------------------------------------------------------------------------- */
+/* ---- scripts ------------------------------------------------------------------------------------------------ */
 
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t';
 }
 
-/* Splits the line behind "#!" in place: the interpreter and the rest as one argument (NULL: none).
- */
+/* Splits the line behind "#!" in place: the interpreter and the rest as one argument (NULL: none). */
 static int script_parse(char *line, int64_t size, char **interp, char **arg)
 {
     char *end = memchr(line, '\n', (size_t)size);
@@ -148,8 +145,7 @@ static int scripts_follow(struct exec *x, struct file **f)
     return is_script;
 }
 
-/* ---- making ready: all of it can be undone
- * --------------------------------------------------------------- */
+/* ---- making ready: all of it can be undone ------------------------------------------------------------------ */
 
 static int interp_open(struct exec *x)
 {
@@ -205,8 +201,7 @@ static void exec_fini(struct exec *x)
     heap_free(x);
 }
 
-/* ---- the old program goes
- * -------------------------------------------------------------------------------- */
+/* ---- the old program goes ----------------------------------------------------------------------------------- */
 
 /* The one thread that is left is the leader from now on, with the process's number. */
 static void become_leader(struct thread *t)
@@ -292,8 +287,7 @@ static void identity_replace(struct exec *x, struct thread *t)
     t->robust_list = 0;
 }
 
-/* ---- the new one comes
- * ---------------------------------------------------------------------------------- */
+/* ---- the new one comes -------------------------------------------------------------------------------------- */
 
 static void layout_set(struct vmspace *vm, const struct elf_place *program)
 {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What exec hands to a program: its strings, taken from the old memory, and the stack that it finds
- * them on. */
+/* What exec hands to a program: its strings, taken from the old memory, and the stack that it finds them on. */
 #include <linux/auxvec.h>
 #include <linux/limits.h>
 #include "base/string.h"
@@ -19,8 +18,7 @@
 #define STACK_GUARD (1UL << 20)
 #define AUX_COUNT   22
 
-/* ---- strings
- * ---------------------------------------------------------------------------------------- */
+/* ---- strings ------------------------------------------------------------------------------------------------ */
 
 static size_t strings_limit(void)
 {
@@ -170,8 +168,7 @@ int exec_args_for_script(struct exec_args *args, const char *interp, const char 
     return total_check(args);
 }
 
-/* ---- the stack
- * -------------------------------------------------------------------------------------- */
+/* ---- the stack ---------------------------------------------------------------------------------------------- */
 
 struct stack_plan {
     uaddr_t low, top;      /* the area */
@@ -205,8 +202,7 @@ static int stack_map(struct vmspace *vm, bool is_executable, struct stack_plan *
     return vm_map(vm, &req, &at);
 }
 
-/* The kernel writes there at once: bring it in without taking a fault. Failing is no harm, the
- * write will tell. */
+/* The kernel writes there at once: bring it in without taking a fault. Failing is no harm, the write will tell. */
 static void stack_touch(struct vmspace *vm, uaddr_t from, uaddr_t to)
 {
     for (uaddr_t at = align_down(from, PAGE_SIZE); at < to; at += 16 * PAGE_SIZE) {

@@ -13,8 +13,7 @@
 
 #define INIT_PATIENCE (2 * NS_PER_S) /* for the others to go when pid 1 does */
 
-/* ---- telling the parent
- * ------------------------------------------------------------------------------- */
+/* ---- telling the parent ------------------------------------------------------------------------------------- */
 
 static uint64_t to_ticks(ns_t ns)
 {
@@ -96,8 +95,7 @@ void process_unlink(struct process *p)
     group_leave(p);
 }
 
-/* ---- the family
- * --------------------------------------------------------------------------------------- */
+/* ---- the family --------------------------------------------------------------------------------------------- */
 
 static struct process *reaper_of(struct process *p)
 {
@@ -135,8 +133,7 @@ static void group_check_orphaned(struct process_group *group, const struct proce
     group_post(group, SIGCONT);
 }
 
-/* The children go to their new parent; those already dead that it does not want go onto `unwanted`.
- */
+/* The children go to their new parent; those already dead that it does not want go onto `unwanted`. */
 static void children_reparent(struct process *p, struct list *unwanted)
 {
     struct process *heir = reaper_of(p);
@@ -187,8 +184,7 @@ static void release_all(struct list *unwanted)
     }
 }
 
-/* ---- pid 1
- * -------------------------------------------------------------------------------------------- */
+/* ---- pid 1 -------------------------------------------------------------------------------------------------- */
 
 void process_signal_all_others(struct process *self, int signo)
 {
@@ -242,8 +238,7 @@ static void init_exit(struct process *self)
     proc_ops.init_exited(self->exit_status);
 }
 
-/* ---- one thread
- * --------------------------------------------------------------------------------------- */
+/* ---- one thread --------------------------------------------------------------------------------------------- */
 
 /* What the thread still has to write to its memory. */
 static void memory_farewell(struct thread *t)
@@ -379,8 +374,7 @@ void thread_exit(int code)
     thread_release_files(t);
     tid_unpublish(t);
     thread_leave_process(t);
-    /* The zombie must not show before all threads are off; the last to leave may not be the last by
-     * live_count. */
+    /* The zombie must not show before all threads are off; the last to leave may not be the last by live_count. */
     if (is_last) {
         spin_lock(&p->lock);
         while (p->thread_count > 0)

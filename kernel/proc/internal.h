@@ -236,13 +236,16 @@ nodiscard int futex_wait(const struct futex_wait *wait);
 /* Wakes up to count waiters of a word. is_private: of the caller's memory only. The number woken. */
 int futex_wake(uaddr_t addr, bool is_private, int count, uint32_t bitset);
 /* Wakes `wake` waiters of addr, moves up to `move` others to wait at `to`. The number of both. */
+int futex_requeue(uaddr_t addr, uaddr_t to, bool is_private, int wake, int move);
+
+/* ---- futex_lock.c ------------------------------------------------------------------------------- */
+
 /*
  * A lock whose word holds the owner's tid, and that unlock hands over: FUTEX_LOCK_PI. -EDEADLK: it is the caller's; -EAGAIN: taken;
  * -ESRCH: the owner is gone; -EPERM: not the caller's.
  */
 nodiscard int futex_lock(uaddr_t addr, bool is_private, bool may_wait, ns_t deadline);
 nodiscard int futex_unlock(uaddr_t addr, bool is_private);
-int futex_requeue(uaddr_t addr, uaddr_t to, bool is_private, int wake, int move);
 void futex_release_robust(struct thread *t); /* the exiting thread's robust list */
 
 /* ---- cputime.c, itimer.c, posix_timer.c ----------------------------------------------------------- */

@@ -48,11 +48,9 @@ static void real_fire(struct timer *timer)
         post_kernel(it->process, SIGALRM);
 }
 
-/* ---- processor time
- * ------------------------------------------------------------------------------------ */
+/* ---- processor time ----------------------------------------------------------------------------------------- */
 
-/* Signals of the CPU timers that are due, and how long the process may compute until the next is.
- */
+/* Signals of the CPU timers that are due, and how long the process may compute until the next is. */
 static ns_t cpu_itimers_check(struct itimers *it, ns_t cpu, unsigned *due)
 {
     ns_t least = NS_NEVER;
@@ -134,8 +132,7 @@ void cpu_watch_start(struct process *p)
     spin_unlock(&it->lock);
 }
 
-/* ---- setitimer(2)
- * -------------------------------------------------------------------------------------- */
+/* ---- setitimer(2) ------------------------------------------------------------------------------------------- */
 
 static ns_t itimer_now(const struct itimers *it, int which)
 {

@@ -89,8 +89,7 @@ ns_t posix_timers_check_cpu(struct process *p)
     return least;
 }
 
-/* ---- the table
- * ---------------------------------------------------------------------------------------- */
+/* ---- the table ---------------------------------------------------------------------------------------------- */
 
 static struct posix_timers *timers_get(struct process *p)
 {
@@ -143,8 +142,7 @@ static struct posix_timer *timer_find_locking(int id, struct posix_timers **owne
     return pt;
 }
 
-/* ---- the calls
- * ---------------------------------------------------------------------------------------- */
+/* ---- the calls ---------------------------------------------------------------------------------------------- */
 
 static bool clock_is_cpu(int clock)
 {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Processes as objects: making and freeing, groups and sessions, and what others may ask about
- * them. */
+/* Processes as objects: making and freeing, groups and sessions, and what others may ask about them. */
 #include <linux/capability.h>
 #include "base/string.h"
 #include "heap/heap.h"
@@ -129,8 +128,7 @@ struct vmspace *process_vm(struct process *p)
     return vm;
 }
 
-/* ---- groups and sessions: under process_tree_lock
- * --------------------------------------------------- */
+/* ---- groups and sessions: under process_tree_lock ----------------------------------------------------------- */
 
 void session_get(struct session *session)
 {
@@ -234,8 +232,7 @@ int32_t process_group_sid(int32_t pgid)
     return sid;
 }
 
-/* ---- questions
- * -------------------------------------------------------------------------------------- */
+/* ---- questions ---------------------------------------------------------------------------------------------- */
 
 void process_ids(struct process *p, struct process_ids *ids)
 {

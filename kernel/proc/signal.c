@@ -35,8 +35,7 @@ bool signal_dumps_core(int signo)
     return set & signal_bit(signo);
 }
 
-/* ---- actions
- * ---------------------------------------------------------------------------------------- */
+/* ---- actions ------------------------------------------------------------------------------------------------ */
 
 struct signal_actions *signal_actions_create(const struct signal_actions *copy_of)
 {
@@ -65,8 +64,7 @@ static bool action_ignores(const struct process *p, int signo)
            (handler == (uint64_t)(uintptr_t)SIG_DFL && signal_is_default_ignored(signo));
 }
 
-/* ---- entries
- * ---------------------------------------------------------------------------------------- */
+/* ---- entries ------------------------------------------------------------------------------------------------ */
 
 static void entry_free(struct signal_entry *e)
 {
@@ -190,8 +188,7 @@ bool signal_is_pending(const struct thread *t)
     return set & ~t->signals.mask;
 }
 
-/* ---- telling threads
- * -------------------------------------------------------------------------------- */
+/* ---- telling threads ---------------------------------------------------------------------------------------- */
 
 static bool thread_wants(const struct thread *t, int signo)
 {
@@ -237,8 +234,7 @@ void signal_retarget(struct process *p, const struct thread *from, uint64_t set)
             task_interrupt(&t->task);
 }
 
-/* ---- posting
- * ---------------------------------------------------------------------------------------- */
+/* ---- posting ------------------------------------------------------------------------------------------------ */
 
 /* A continuation undoes stops, and the other way round, even if blocked or ignored. */
 static void post_job_control(struct process *p, int signo)
@@ -326,8 +322,7 @@ void signal_unpost_entry(struct process *p, struct thread *t, struct signal_entr
     spin_unlock(&p->signals.lock);
 }
 
-/* ---- permission, and the public senders
- * ---------------------------------------------------------------- */
+/* ---- permission, and the public senders --------------------------------------------------------------------- */
 
 void signal_info_user(siginfo_t *info, int signo, int code)
 {
@@ -395,8 +390,7 @@ int signal_send_thread(struct thread *t, int signo, const siginfo_t *info)
     return signal_send(t->process, t, signo, info);
 }
 
-/* The members of a group one after the other, by pid: each referenced, so that no lock is held
- * while sending. */
+/* The members of a group one after the other, by pid: each referenced, so that no lock is held while sending. */
 static struct process *group_next(int32_t pgid, int32_t after)
 {
     struct process *p, *best = NULL;
@@ -462,8 +456,7 @@ bool signal_is_blocked_or_ignored(int signo)
     return (t->signals.mask & signal_bit(signo)) || action_ignores(t->process, signo);
 }
 
-/* ---- the mask
- * --------------------------------------------------------------------------------------- */
+/* ---- the mask ----------------------------------------------------------------------------------------------- */
 
 void signal_set_mask(struct thread *t, uint64_t mask)
 {

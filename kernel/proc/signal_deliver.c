@@ -17,8 +17,7 @@ struct delivery {
     unsigned continue_count; /* a continuation since makes a stop void */
 };
 
-/* ---- system calls that were cut short
- * -------------------------------------------------------------- */
+/* ---- system calls that were cut short ----------------------------------------------------------------------- */
 
 /* What lower layers call -EINTR, Linux restarts for these calls if SA_RESTART says so. */
 static int restart_kind_of_eintr(uint64_t nr)
@@ -97,8 +96,7 @@ static void restart_without_handler(struct thread *t, struct arch_regs *regs, in
         arch_regs_restart_syscall(regs, t->syscall_nr);
 }
 
-/* ---- stopping
- * --------------------------------------------------------------------------------------- */
+/* ---- stopping ----------------------------------------------------------------------------------------------- */
 
 /* Under signals.lock, let go for a moment if all have parked now. */
 void signal_stop_check(struct process *p)
@@ -156,8 +154,7 @@ static void stop_begin(struct process *p, const struct delivery *d)
     spin_unlock(&p->signals.lock);
 }
 
-/* ---- handlers
- * --------------------------------------------------------------------------------------- */
+/* ---- handlers ----------------------------------------------------------------------------------------------- */
 
 /* Under signals.lock: the next signal that does something. */
 static bool delivery_next(struct thread *t, struct delivery *d)
@@ -238,8 +235,7 @@ static bool frame_push(struct thread *t, struct arch_regs *regs, const struct de
     return true;
 }
 
-/* A frame that cannot be written is a SIGSEGV; that SIGSEGV cannot be handled if it was one itself.
- */
+/* A frame that cannot be written is a SIGSEGV; that SIGSEGV cannot be handled if it was one itself. */
 static void frame_failed(struct thread *t, int signo)
 {
     struct process *p = t->process;
@@ -307,8 +303,7 @@ bool signal_return(struct thread *t, struct arch_regs *regs)
     return true;
 }
 
-/* ---- the way out
- * ------------------------------------------------------------------------------------ */
+/* ---- the way out -------------------------------------------------------------------------------------------- */
 
 /* One thing done: true, look again. */
 static bool user_return_step(struct thread *t, struct arch_regs *regs, int *restart)
@@ -371,8 +366,7 @@ void proc_user_return(struct arch_regs *regs)
     t->syscall_nr = SYSCALL_NONE;
 }
 
-/* ---- waiting for signals
- * ------------------------------------------------------------------------------ */
+/* ---- waiting for signals ------------------------------------------------------------------------------------ */
 
 /* Does something await this thread that its system call has to end for? */
 static bool has_other_business(const struct thread *t)

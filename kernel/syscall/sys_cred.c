@@ -31,8 +31,7 @@ int64_t sys_getegid(void)
     return thread_current()->cred->egid;
 }
 
-/* ---- setting ids: each kind has a real, an effective and a saved one, and one for files
- * ------------------------- */
+/* ---- setting ids: each kind has a real, an effective and a saved one, and one for files --------------------- */
 
 struct ids {
     uint32_t real, effective, saved;
@@ -249,8 +248,7 @@ int64_t sys_setfsgid(unsigned gid)
     return was;
 }
 
-/* ---- groups
- * ----------------------------------------------------------------------------------------- */
+/* ---- groups ------------------------------------------------------------------------------------------------- */
 
 int64_t sys_getgroups(int count, uaddr_t groups)
 {
@@ -286,8 +284,7 @@ int64_t sys_setgroups(int count, uaddr_t groups)
     return 0;
 }
 
-/* ---- capabilities
- * ------------------------------------------------------------------------------------ */
+/* ---- capabilities ------------------------------------------------------------------------------------------- */
 
 /* How many words of 32 bits per set the caller's version has; -EINVAL after telling it ours. */
 static int cap_words(uaddr_t header_addr, struct __user_cap_header_struct *header)

@@ -6,8 +6,7 @@
 #include "syscall/timespec.h"
 #include "syscall_gen.h"
 
-/* ---- waiting
- * ---------------------------------------------------------------------------------------- */
+/* ---- waiting ------------------------------------------------------------------------------------------------ */
 
 static int wait_restart(struct thread *t)
 {
@@ -66,8 +65,7 @@ static int64_t futex_op_lock(uaddr_t addr, int op, uaddr_t timeout)
     return err == -EINTR ? -ERESTARTNOINTR : err;
 }
 
-/* ---- FUTEX_WAKE_OP
- * ------------------------------------------------------------------------------------ */
+/* ---- FUTEX_WAKE_OP ------------------------------------------------------------------------------------------ */
 
 static int wake_op_new(unsigned op, uint32_t old, uint32_t arg, uint32_t *result)
 {
@@ -147,8 +145,7 @@ static int64_t futex_wake_op(uaddr_t addr, uaddr_t addr2, bool is_private, int c
     return woken;
 }
 
-/* ---- the call
- * ---------------------------------------------------------------------------------------- */
+/* ---- the call ----------------------------------------------------------------------------------------------- */
 
 static int64_t futex_cmp_requeue(uaddr_t addr, uaddr_t addr2, bool is_private, int wake, int move,
                                  const uint32_t *expected)

@@ -53,8 +53,7 @@ static int may_change(struct thread *t)
     return is_same ? 0 : -EPERM;
 }
 
-/* ---- policies
- * ---------------------------------------------------------------------------------------- */
+/* ---- policies ----------------------------------------------------------------------------------------------- */
 
 static bool policy_is_rt(int policy)
 {
@@ -276,8 +275,7 @@ int64_t sys_sched_rr_get_interval(int32_t tid, uaddr_t interval)
     return timespec_write(interval, has_none ? 0 : policy == SCHED_RR ? SLICE_RR : SLICE);
 }
 
-/* ---- affinity
- * ---------------------------------------------------------------------------------------- */
+/* ---- affinity ----------------------------------------------------------------------------------------------- */
 
 static uint64_t vcpu_mask(void)
 {
@@ -324,8 +322,7 @@ int64_t sys_getcpu(uaddr_t cpu, uaddr_t node, uaddr_t cache)
     return err || !node ? err : put_user(node, zero);
 }
 
-/* ---- nice and ioprio: of a thread, a group or a user
- * ------------------------------------------------------- */
+/* ---- nice and ioprio: of a thread, a group or a user -------------------------------------------------------- */
 
 struct who {
     int which;

@@ -15,8 +15,7 @@
     (SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER |             \
      SA_RESETHAND | 0x04000000UL /* SA_RESTORER */ | 0x800UL /* SA_EXPOSE_TAGBITS */)
 
-/* ---- actions and masks
- * ------------------------------------------------------------------------------- */
+/* ---- actions and masks -------------------------------------------------------------------------------------- */
 
 static bool becomes_ignored(int signo, const struct signal_action *action)
 {
@@ -171,8 +170,7 @@ int64_t sys_sigaltstack(uaddr_t stack, uaddr_t old_addr)
     return err;
 }
 
-/* ---- sending
- * ---------------------------------------------------------------------------------------- */
+/* ---- sending ------------------------------------------------------------------------------------------------ */
 
 /* A process by the number of any of its threads, as Linux finds it. */
 static struct process *process_find_any(int32_t id)
@@ -251,8 +249,7 @@ int64_t sys_tgkill(int32_t pid, int32_t tid, int signo)
     return pid > 0 ? thread_kill(pid, tid, signo, NULL) : -EINVAL;
 }
 
-/* siginfo of a program's own making: it must not look like the kernel's, unless it goes to the
- * program itself. */
+/* siginfo of a program's own making: it must not look like the kernel's, unless it goes to the program itself. */
 static int info_check(siginfo_t *info, int signo, int32_t pid)
 {
     if ((info->si_code >= 0 || info->si_code == SI_TKILL) && pid != process_current()->pid)

@@ -15,8 +15,7 @@
 #define COARSE_RESOLUTION                                                                          \
     (4 * NS_PER_MS) /* what Linux says with HZ=250; ours are as fine as the others */
 
-/* ---- clocks
- * ----------------------------------------------------------------------------------------- */
+/* ---- clocks ------------------------------------------------------------------------------------------------- */
 
 int64_t sys_clock_gettime(int clock, uaddr_t time)
 {
@@ -135,8 +134,7 @@ int64_t sys_clock_adjtime(int clock, uaddr_t buf)
     return err ? err : clock == CLOCK_REALTIME ? adjust(buf) : -EOPNOTSUPP;
 }
 
-/* ---- sleeping
- * ---------------------------------------------------------------------------------------- */
+/* ---- sleeping ----------------------------------------------------------------------------------------------- */
 
 static int sleep_restart(struct thread *t);
 
@@ -177,8 +175,7 @@ static int sleep_absolute(int clock, ns_t at)
     return err == -EINTR ? -ERESTARTNOHAND : err;
 }
 
-/* Processor time cannot wake anybody by itself: looked at again each time that it could be reached
- * at the earliest. */
+/* Processor time cannot wake anybody by itself: looked at again each time that it could be reached at the earliest. */
 static int sleep_cpu(int clock, bool is_absolute, ns_t at)
 {
     ns_t now;
@@ -210,8 +207,7 @@ int64_t sys_clock_nanosleep(int clock, int flags, uaddr_t time, uaddr_t left)
     return is_absolute ? sleep_absolute(clock, at) : sleep_to(deadline_after(at), left);
 }
 
-/* ---- interval timers
- * ----------------------------------------------------------------------------------- */
+/* ---- interval timers ---------------------------------------------------------------------------------------- */
 
 struct user_interval { /* struct itimerval, struct itimerspec: interval, then value */
     int64_t interval[2], left[2];
@@ -255,8 +251,7 @@ int64_t sys_alarm(unsigned seconds)
     return old.left && !left ? 1 : left;
 }
 
-/* ---- POSIX timers
- * ------------------------------------------------------------------------------------- */
+/* ---- POSIX timers ------------------------------------------------------------------------------------------- */
 
 struct user_sigevent { /* the first fields of struct sigevent */
     uint64_t value;
@@ -321,8 +316,7 @@ int64_t sys_timer_delete(int id)
     return posix_timer_delete(id);
 }
 
-/* ---- what was used
- * ------------------------------------------------------------------------------------- */
+/* ---- what was used ------------------------------------------------------------------------------------------ */
 
 int64_t sys_times(uaddr_t buf)
 {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* naos.json: what is refused, with which words; what is accepted, and what the compiled block then
- * holds. */
+/* naos.json: what is refused, with which words; what is accepted, and what the compiled block then holds. */
 #include <arpa/inet.h>
 #include "host_test.h"
 #include "image/app.h"

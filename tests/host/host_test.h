@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For tests of the untrusted half: each result is a line, `ok host/NAME` or `FAIL host/NAME: why`.
- */
+/* For tests of the untrusted half: each result is a line, `ok host/NAME` or `FAIL host/NAME: why`. */
 #pragma once
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Call sites: small pieces of code with one right answer, real libraries, and damaged files.
- */
+/* Call sites: small pieces of code with one right answer, real libraries, and damaged files. */
 #include <elf.h>
 #include "host_test.h"
 #include "image/callsites.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* execve(2) and execveat(2): arguments, environment, auxiliary vector, scripts, what survives,
- * errors. */
+/* execve(2) and execveat(2): arguments, environment, auxiliary vector, scripts, what survives, errors. */
 #define _GNU_SOURCE
 #include <elf.h>
 #include <fcntl.h>
@@ -19,8 +18,7 @@
 static char self[PATH_MAX];
 static char directory[] = "/tmp/naos-exec-XXXXXX";
 
-/* ---- what the program that we run checks, by its first argument
- * ---------------------------------------- */
+/* ---- what the program that we run checks, by its first argument --------------------------------------------- */
 
 static int child_args(int argc, char **argv)
 {
@@ -93,8 +91,7 @@ static int child(int argc, char **argv)
     return 99;
 }
 
-/* ---- the tests
- * ------------------------------------------------------------------------------------------ */
+/* ---- the tests ---------------------------------------------------------------------------------------------- */
 
 static int status_of(pid_t pid)
 {

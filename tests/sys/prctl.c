@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* prctl(2), credentials, capabilities, scheduling, robust lists: the small calls that only keep a
- * value. */
+/* prctl(2), credentials, capabilities, scheduling, robust lists: the small calls that only keep a value. */
 #define _GNU_SOURCE
 #include <grp.h>
 #include <linux/capability.h>
