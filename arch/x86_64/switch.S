@@ -1,28 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Context switch, and accesses to user memory that survive faults. */
+#include "callee_saved.h"
+
     .text
 /* void arch_context_switch(struct arch_context *from, struct arch_context *to) */
     .globl arch_context_switch
     .type arch_context_switch, @function
 arch_context_switch:
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    callee_saved_push
     rdfsbase %rax
     mov %rax, 8(%rdi)
     mov %rsp, (%rdi)
     mov (%rsi), %rsp
     mov 8(%rsi), %rax
     wrfsbase %rax
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
+    callee_saved_pop
     ret
     .size arch_context_switch, . - arch_context_switch
 

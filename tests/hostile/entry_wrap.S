@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "arch/x86_64/include/callee_saved.h"
+
 /*
  * Stand before the emulator's ways in and out (ld --wrap): what a host can leave in the processor before EENTER and ERESUME is
  * put there, and what the enclave leaves in it at EEXIT is kept. Layout of entry_exit: entry.c. One vCPU.
@@ -7,12 +9,7 @@
     .globl __wrap_\name
     .type __wrap_\name, @function
 __wrap_\name:
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    callee_saved_push
     pushfq
     sub $16, %rsp
     stmxcsr (%rsp)
@@ -51,12 +48,7 @@ __wrap_\name:
     fldcw 4(%rsp)
     add $16, %rsp
     popfq
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
+    callee_saved_pop
     ret
     .endm
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "arch/x86_64/include/callee_saved.h"
+
 /*
  * int sgx_device_enter(rdi, rsi, rdx, leaf, enter, run): calls __vdso_sgx_enter_enclave(rdi, rsi, rdx, leaf, 0, 0, run). It keeps
  * RBX and RBP; the enclave clears all others, so they are kept here.
@@ -7,24 +9,14 @@
     .globl sgx_device_enter
     .type sgx_device_enter, @function
 sgx_device_enter:
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    callee_saved_push
     push %r9                /* the seventh argument, on an aligned stack: seven pushes and the return address */
     mov %r8, %rax
     xor %r8d, %r8d
     xor %r9d, %r9d
     call *%rax
     pop %r9
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
+    callee_saved_pop
     ret
     .size sgx_device_enter, . - sgx_device_enter
 

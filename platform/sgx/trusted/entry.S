@@ -3,6 +3,7 @@
  * All ways into and out of the enclave (docs/design.md 6.3, 6.4). GS is the vCPU, set by the processor from the TCS.
  * Nothing of the host is believed: not its flags, its FPU state, nor its stack.
  */
+#include "callee_saved.h"
 #include "offsets.h"
 
 /* ENCLU and the room that the emulator needs to make a call of it; clobbers R10, R11. The place is noted. */
@@ -76,12 +77,7 @@ refuse:
     .globl sgx_exit_enter
     .type sgx_exit_enter, @function
 sgx_exit_enter:
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    callee_saved_push
     rdfsbase %rax
     push %rax
     mov $0xffffffff, %eax
@@ -104,12 +100,7 @@ host_call_return:
     sanitise_state
     pop %rax
     wrfsbase %rax
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
+    callee_saved_pop
     ret
     .size sgx_exit_enter, . - sgx_exit_enter
 
@@ -206,12 +197,21 @@ sgx_user_fault_path:
     push %r9
     push %r10
     pushq \r11
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    callee_saved_push
+    .endm
+
+/* All but the last words of struct arch_regs, which is at RSP: RDI is the last to come back. */
+    .macro regs_pop
+    callee_saved_pop
+    pop %r11
+    pop %r10
+    pop %r9
+    pop %r8
+    pop %rax
+    pop %rcx
+    pop %rdx
+    pop %rsi
+    pop %rdi
     .endm
 
 /* CPUID, from a trampoline: RDX = where to go back to. Everything that the instruction leaves alone is put back. */
@@ -241,21 +241,7 @@ arch_syscall_entry:
     call sgx_syscall
     cmpq $0, REGS_KIND(%rsp)
     jne 1f
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
-    pop %r11
-    pop %r10
-    pop %r9
-    pop %r8
-    pop %rax
-    pop %rcx
-    pop %rdx
-    pop %rsi
-    pop %rdi
+    regs_pop
     add $8, %rsp
     pop %rcx
     add $8, %rsp
@@ -278,21 +264,7 @@ arch_user_enter:
     jne 2f
     mov 152(%rsp), %rax
     wrfsbase %rax
-2:  pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
-    pop %r11
-    pop %r10
-    pop %r9
-    pop %r8
-    pop %rax
-    pop %rcx
-    pop %rdx
-    pop %rsi
-    pop %rdi
+2:  regs_pop
     add $8, %rsp
     popq %gs:VCPU_USER_PC
     popfq

@@ -3,6 +3,8 @@
  * In and out of the enclave. Offsets are those of struct emu_thread and struct sgx_gprs; emulator.c asserts them.
  * The host does not use GS. FS is the host's whenever C code of the host runs.
  */
+#include "arch/x86_64/include/callee_saved.h"
+
 #define T_HOST_RSP   0
 #define T_HOST_FS    8
 #define T_ENCLAVE_FS 16
@@ -26,12 +28,7 @@
     .text
 
     .macro host_state_save
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    callee_saved_push
     sub $16, %rsp
     stmxcsr (%rsp)
     fnstcw 4(%rsp)
@@ -78,12 +75,7 @@ host_state_restore:
     ldmxcsr (%rsp)
     fldcw 4(%rsp)
     add $16, %rsp
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
+    callee_saved_pop
     ret
     .size emu_eenter, . - emu_eenter
 
