@@ -438,9 +438,19 @@ static int hit(struct point *p, siginfo_t *info, ucontext_t *uc, uint64_t fs, st
     return interrupt(p, info, uc, fs, t);
 }
 
+/* entry_program.c's UD2 that is to be CPUID: not every processor can make CPUID itself undefined, as it is in an enclave. */
+static void cpuid_place(uint8_t *at)
+{
+    static const uint8_t ud2_pop_ret[] = {0x0f, 0x0b, 0x5b, 0xc3};
+    if (memcmp(at, ud2_pop_ret, sizeof(ud2_pop_ret)) == 0)
+        at[1] = 0xa2;
+}
+
 int __wrap_emu_signal_handle(int signo, siginfo_t *info, ucontext_t *uc, uint64_t fs, struct emu_thread *t)
 {
     greg_t *r = uc->uc_mcontext.gregs;
+    if (signo == SIGILL && (uint64_t)r[REG_RIP] < emu_enclave->secs.size)
+        cpuid_place((uint8_t *)r[REG_RIP]);
     if (signo == SIGTRAP && (uint64_t)r[REG_RIP] >= emu_enclave->secs.size && r[REG_TRAPNO] == 1)
         return 1; /* the host's own TF, until EENTER puts it out */
     if (signo != EMU_SIGNAL && (uint64_t)r[REG_RIP] >= emu_enclave->secs.size)

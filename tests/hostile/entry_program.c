@@ -182,10 +182,15 @@ static void tasks(void)
     check(((long (*)(void))code)() == getpid(), "a system call that is in no table");
 }
 
-/* An instruction of the image, and one made at run time. */
+/*
+ * An instruction of the image, and one made at run time. Where the processor does not make CPUID undefined, entry.c does: it is UD2
+ * until it runs.
+ */
 static void cpuid_keep(void)
 {
+    static const uint8_t cpuid_code[] = {0x53, 0xb8, 1, 0, 0, 0, 0x31, 0xc9, 0x0f, 0x0b, 0x5b, 0xc3};
     static uint32_t first;
+    memcpy(code + 64, cpuid_code, sizeof(cpuid_code));
     uint32_t a = 1, b, c = 0, d;
     __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
     uint32_t made = ((uint32_t(*)(void))(code + 64))();
@@ -196,7 +201,6 @@ static void cpuid_keep(void)
 static void setup(void)
 {
     static const uint8_t getpid_code[] = {0xb8, SYS_getpid, 0, 0, 0, 0x0f, 0x05, 0xc3};
-    static const uint8_t cpuid_code[] = {0x53, 0xb8, 1, 0, 0, 0, 0x31, 0xc9, 0x0f, 0xa2, 0x5b, 0xc3};
     static const int signals[] = {SIGFPE, SIGSEGV, SIGTRAP, SIGBUS, SIGILL, SIGSYS};
     struct sigaction sa = {.sa_flags = SA_SIGINFO | SA_RESTART, .sa_sigaction = handler};
     for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
@@ -204,7 +208,6 @@ static void setup(void)
     code = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     check(code != MAP_FAILED, "mmap of code");
     memcpy(code, getpid_code, sizeof(getpid_code));
-    memcpy(code + 64, cpuid_code, sizeof(cpuid_code));
 }
 
 /* Rounds without end: entry.c stops it. */
