@@ -10,26 +10,36 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int file_read(const char *path, struct bytes *b, struct error *err)
+int file_open(const char *path, uint64_t *size, struct error *err)
 {
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    *b = (struct bytes){0};
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        error_errno(err, "%s", path);
-        if (fd >= 0)
-            close(fd);
-        return -1;
+    if (fd >= 0 && fstat(fd, &st) == 0) {
+        *size = (uint64_t)st.st_size;
+        return fd;
     }
-    b->data = malloc((size_t)st.st_size + 1);
-    while (b->data && b->size < (size_t)st.st_size) {
-        ssize_t n = read(fd, b->data + b->size, (size_t)st.st_size - b->size);
+    error_errno(err, "%s", path);
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+int file_read(const char *path, struct bytes *b, struct error *err)
+{
+    uint64_t size;
+    int fd = file_open(path, &size, err);
+    *b = (struct bytes){0};
+    if (fd < 0)
+        return -1;
+    b->data = malloc(size + 1);
+    while (b->data && b->size < size) {
+        ssize_t n = read(fd, b->data + b->size, size - b->size);
         if (n <= 0)
             break;
         b->size += (size_t)n;
     }
     close(fd);
-    if (b->data && b->size == (size_t)st.st_size)
+    if (b->data && b->size == size)
         return 0;
     free(b->data);
     return error_set(err, "%s: cannot be read whole", path);

@@ -10,6 +10,8 @@ struct bytes {
     size_t size;
 };
 
+/* For reading, with its size in bytes; -1 with an error. */
+int file_open(const char *path, uint64_t *size, struct error *err);
 /* The caller frees data. */
 int file_read(const char *path, struct bytes *b, struct error *err);
 /* Temporary name, fsync, rename. */

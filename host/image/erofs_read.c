@@ -35,21 +35,17 @@ static const void *at(const struct erofs_image *image, uint64_t off, uint64_t si
 
 static int file_map(const char *path, struct erofs_image *image, struct error *err)
 {
-    struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    uint64_t size;
+    int fd = file_open(path, &size, err);
     *image = (struct erofs_image){0};
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        error_errno(err, "%s", path);
-        if (fd >= 0)
-            close(fd);
+    if (fd < 0)
         return -1;
-    }
-    void *data = mmap(NULL, (size_t)st.st_size + 1, PROT_READ, MAP_SHARED, fd, 0);
+    void *data = mmap(NULL, size + 1, PROT_READ, MAP_SHARED, fd, 0);
     close(fd);
     if (data == MAP_FAILED)
         return error_errno(err, "%s", path);
     image->data = data;
-    image->size = (size_t)st.st_size;
+    image->size = size;
     image->mapped_size = image->size + 1;
     return 0;
 }

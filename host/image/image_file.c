@@ -29,17 +29,13 @@ static bool is_sound(const struct image_trailer *t, uint64_t file_size)
 int image_trailer_read(const char *path, struct config_image *image, struct error *err)
 {
     struct image_trailer t = {0};
-    struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        error_errno(err, "%s", path);
-        if (fd >= 0)
-            close(fd);
+    uint64_t size;
+    int fd = file_open(path, &size, err);
+    if (fd < 0)
         return -1;
-    }
-    bool is_read = st.st_size >= (off_t)IMAGE_BLOCK && pread(fd, &t, sizeof(t), st.st_size - (off_t)IMAGE_BLOCK) == sizeof(t);
+    bool is_read = size >= IMAGE_BLOCK && pread(fd, &t, sizeof(t), (off_t)(size - IMAGE_BLOCK)) == sizeof(t);
     close(fd);
-    if (!is_read || !is_sound(&t, (uint64_t)st.st_size))
+    if (!is_read || !is_sound(&t, size))
         return error_set(err, "%s is not an image that naos made (naos image build)", path);
     if (t.version != IMAGE_VERSION)
         return error_set(err, "%s is an image of version %u, this naos knows %u; make it anew", path, t.version, IMAGE_VERSION);

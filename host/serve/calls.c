@@ -18,11 +18,6 @@
 #include <unistd.h>
 #include "serve_internal.h"
 
-static int64_t result_of(ssize_t n)
-{
-    return n >= 0 ? n : -errno;
-}
-
 /* ---- running ----------------------------------------------------------------------------------------------- */
 
 int64_t serve_yield(struct serve_vcpu *vcpu)
@@ -69,12 +64,6 @@ int64_t serve_mem_map(struct serve_vcpu *vcpu, uint32_t action, const void *rang
 
 /* ---- descriptors ------------------------------------------------------------------------------------------ */
 
-/* Only what the enclave was given: its standard streams. */
-static int host_fd(const struct serve_vcpu *vcpu, int fd)
-{
-    return fd >= 0 && fd < SERVE_FD_MAX ? vcpu->serve->fds[fd] : -1;
-}
-
 static bool is_ready(int fd, short events)
 {
     struct pollfd p = {.fd = fd, .events = events};
@@ -83,7 +72,7 @@ static bool is_ready(int fd, short events)
 
 int64_t serve_read(struct serve_vcpu *vcpu, int fd, void *buf, size_t buf_size)
 {
-    int host = host_fd(vcpu, fd);
+    int host = fd_of(vcpu, fd);
     if (host >= 0 && !is_ready(host, POLLIN))
         return -EAGAIN;
     return result_of(read(host, buf, buf_size));
@@ -91,7 +80,7 @@ int64_t serve_read(struct serve_vcpu *vcpu, int fd, void *buf, size_t buf_size)
 
 int64_t serve_write(struct serve_vcpu *vcpu, int fd, const void *buf, size_t buf_size)
 {
-    int host = host_fd(vcpu, fd);
+    int host = fd_of(vcpu, fd);
     if (host >= 0 && !is_ready(host, POLLOUT))
         return -EAGAIN;
     if (host >= 0 && vcpu->serve->fd_may_block[fd] && buf_size > PIPE_BUF)
@@ -101,7 +90,7 @@ int64_t serve_write(struct serve_vcpu *vcpu, int fd, const void *buf, size_t buf
 
 int64_t serve_watch(struct serve_vcpu *vcpu, int fd, uint32_t events)
 {
-    int host = host_fd(vcpu, fd);
+    int host = fd_of(vcpu, fd);
     struct epoll_event ev = {.events = (events & (EPOLLIN | EPOLLOUT | EPOLLRDHUP)) | EPOLLET, .data.u64 = (uint32_t)fd};
     if (events == 0)
         return result_of(epoll_ctl(vcpu->serve->events_fd, EPOLL_CTL_DEL, host, NULL));
@@ -114,7 +103,7 @@ int64_t serve_watch(struct serve_vcpu *vcpu, int fd, uint32_t events)
 
 int64_t serve_poll(struct serve_vcpu *vcpu, int fd, uint32_t events)
 {
-    struct pollfd p = {.fd = host_fd(vcpu, fd), .events = (short)events};
+    struct pollfd p = {.fd = fd_of(vcpu, fd), .events = (short)events};
     if (p.fd < 0)
         return -EBADF;
     return poll(&p, 1, 0) > 0 ? (uint16_t)p.revents : 0;
@@ -122,7 +111,7 @@ int64_t serve_poll(struct serve_vcpu *vcpu, int fd, uint32_t events)
 
 int64_t serve_close(struct serve_vcpu *vcpu, int fd)
 {
-    int host = host_fd(vcpu, fd);
+    int host = fd_of(vcpu, fd);
     if (host < 0)
         return -EBADF;
     vcpu->serve->fds[fd] = -1;
@@ -140,7 +129,7 @@ struct tty_state {
 
 int64_t serve_tty_get(struct serve_vcpu *vcpu, int fd, void *state, size_t state_size)
 {
-    int host = host_fd(vcpu, fd);
+    int host = fd_of(vcpu, fd);
     struct tty_state s = {0};
     if (ioctl(host, TCGETS, &s) < 0 || ioctl(host, TIOCGWINSZ, &s.window) < 0)
         return -errno;
@@ -152,8 +141,8 @@ int64_t serve_tty_get(struct serve_vcpu *vcpu, int fd, void *state, size_t state
 int64_t serve_tty_set(struct serve_vcpu *vcpu, int fd, uint32_t is_raw)
 {
     if (fd > 2) /* another's: `naos exec` there sets it raw, and puts it back */
-        return isatty(host_fd(vcpu, fd)) == 1 ? 0 : -ENOTTY;
-    return terminal_set_raw(host_fd(vcpu, fd), is_raw != 0);
+        return isatty(fd_of(vcpu, fd)) == 1 ? 0 : -ENOTTY;
+    return terminal_set_raw(fd_of(vcpu, fd), is_raw != 0);
 }
 
 int64_t serve_stop_self(struct serve_vcpu *vcpu, uint32_t signo)

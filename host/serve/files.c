@@ -16,29 +16,6 @@
 
 #define NS 1000000000LL
 
-static int host_fd(const struct serve_vcpu *vcpu, int fd)
-{
-    return fd >= 0 && fd < SERVE_FD_MAX ? vcpu->serve->fds[fd] : -1;
-}
-
-static int64_t result_of(int64_t n)
-{
-    return n >= 0 ? n : -errno;
-}
-
-static int64_t fd_give(struct serve_vcpu *vcpu, int fd)
-{
-    if (fd < 0)
-        return -errno;
-    if (fd >= SERVE_FD_MAX) {
-        close(fd);
-        return -EMFILE;
-    }
-    vcpu->serve->fds[fd] = fd;
-    vcpu->serve->fd_may_block[fd] = false;
-    return fd;
-}
-
 static void self_path(char path[32], int fd)
 {
     snprintf(path, 32, "/proc/self/fd/%d", fd);
@@ -76,7 +53,7 @@ static int root_open(const void *path, size_t size)
 int64_t serve_file_open(struct serve_vcpu *vcpu, int dir, uint32_t flags, uint32_t mode, const void *name, size_t name_size)
 {
     char text[256];
-    int at = host_fd(vcpu, dir);
+    int at = fd_of(vcpu, dir);
     if (flags & HOSTCALL_FILE_ROOT)
         return fd_give(vcpu, root_open(name, name_size));
     if (at < 0)
@@ -143,7 +120,7 @@ static int64_t entries_get(int fd, uint64_t off, uint8_t *data, size_t size)
 
 int64_t serve_file_get(struct serve_vcpu *vcpu, int fd, uint32_t part, uint64_t off, void *data, size_t data_size)
 {
-    int file = host_fd(vcpu, fd);
+    int file = fd_of(vcpu, fd);
     if (file < 0)
         return -EBADF;
     switch (part) {
@@ -185,7 +162,7 @@ static int attr_set(int fd, const struct hostcall_file_attr *a)
 
 int64_t serve_file_set(struct serve_vcpu *vcpu, int fd, uint32_t part, uint64_t off, const void *data, size_t data_size)
 {
-    int file = host_fd(vcpu, fd);
+    int file = fd_of(vcpu, fd);
     if (file < 0)
         return -EBADF;
     switch (part) {
@@ -205,7 +182,7 @@ int64_t serve_file_set(struct serve_vcpu *vcpu, int fd, uint32_t part, uint64_t 
 int64_t serve_file_change(struct serve_vcpu *vcpu, uint32_t what, int dir, int to_dir, uint32_t mode, const void *names,
                           size_t names_size)
 {
-    int from = host_fd(vcpu, dir), to = host_fd(vcpu, to_dir);
+    int from = fd_of(vcpu, dir), to = fd_of(vcpu, to_dir);
     const char *first = names, *second;
     char name[256], other[256];
     if (names_size < 2 || first[names_size - 1] != 0 || strlen(first) + 2 > names_size)

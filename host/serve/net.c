@@ -7,46 +7,9 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "serve_internal.h"
-
-static int64_t result_of(ssize_t n)
-{
-    return n >= 0 ? n : -errno;
-}
-
-static int host_fd(const struct serve_vcpu *vcpu, int fd)
-{
-    return fd >= 0 && fd < SERVE_FD_MAX ? vcpu->serve->fds[fd] : -1;
-}
-
-/* ---- descriptors ------------------------------------------------------------------------------------------ */
-
-/* Servers have many connections: take all that the hard limit gives. */
-static void limit_raise(void)
-{
-    static atomic_bool is_done;
-    struct rlimit limit;
-    if (atomic_exchange(&is_done, true) || getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return;
-    limit.rlim_cur = limit.rlim_max < SERVE_FD_MAX ? limit.rlim_max : SERVE_FD_MAX;
-    setrlimit(RLIMIT_NOFILE, &limit); /* if not, the old limit holds: EMFILE tells of it */
-}
-
-static int64_t fd_give(struct serve_vcpu *vcpu, int fd)
-{
-    if (fd < 0)
-        return -errno;
-    if (fd >= SERVE_FD_MAX) {
-        close(fd);
-        return -EMFILE;
-    }
-    vcpu->serve->fds[fd] = fd;
-    vcpu->serve->fd_may_block[fd] = false;
-    return fd;
-}
 
 /* ---- addresses ---------------------------------------------------------------------------------------------- */
 
@@ -99,7 +62,7 @@ int64_t serve_sock_open(struct serve_vcpu *vcpu, uint32_t family, uint32_t type)
     int kind = type == HOSTCALL_SOCK_STREAM ? SOCK_STREAM : SOCK_DGRAM;
     int domain = family == 4 ? AF_INET : AF_INET6;
     int one = 1;
-    limit_raise();
+    fd_limit_raise();
     int fd = socket(domain, kind | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd >= 0 && kind == SOCK_STREAM) /* as every server does; changes nothing for connections out */
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
@@ -113,13 +76,13 @@ int64_t serve_sock_bind(struct serve_vcpu *vcpu, int fd, const void *addr, size_
     if (addr_size != sizeof(a))
         return -EINVAL;
     memcpy(&a, addr, sizeof(a));
-    fd = host_fd(vcpu, fd);
+    fd = fd_of(vcpu, fd);
     return result_of(bind(fd, (struct sockaddr *)&host, addr_to_host(fd, &a, &host)));
 }
 
 int64_t serve_sock_listen(struct serve_vcpu *vcpu, int fd, uint32_t backlog)
 {
-    return result_of(listen(host_fd(vcpu, fd), backlog < SOMAXCONN ? (int)backlog : SOMAXCONN));
+    return result_of(listen(fd_of(vcpu, fd), backlog < SOMAXCONN ? (int)backlog : SOMAXCONN));
 }
 
 int64_t serve_sock_accept(struct serve_vcpu *vcpu, int fd, void *accepted, size_t accepted_size)
@@ -129,7 +92,7 @@ int64_t serve_sock_accept(struct serve_vcpu *vcpu, int fd, void *accepted, size_
     socklen_t size = sizeof(host);
     if (accepted_size < sizeof(reply))
         return -EBADF;
-    int64_t got = fd_give(vcpu, accept4(host_fd(vcpu, fd), (struct sockaddr *)&host, &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    int64_t got = fd_give(vcpu, accept4(fd_of(vcpu, fd), (struct sockaddr *)&host, &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (got < 0)
         return got;
     reply.fd = (uint32_t)got;
@@ -145,13 +108,13 @@ int64_t serve_sock_connect(struct serve_vcpu *vcpu, int fd, const void *addr, si
     if (addr_size != sizeof(a))
         return -EINVAL;
     memcpy(&a, addr, sizeof(a));
-    fd = host_fd(vcpu, fd);
+    fd = fd_of(vcpu, fd);
     return result_of(connect(fd, (struct sockaddr *)&host, addr_to_host(fd, &a, &host)));
 }
 
 int64_t serve_sock_shutdown(struct serve_vcpu *vcpu, int fd, uint32_t how)
 {
-    return result_of(shutdown(host_fd(vcpu, fd), how <= 2 ? (int)how : SHUT_RDWR));
+    return result_of(shutdown(fd_of(vcpu, fd), how <= 2 ? (int)how : SHUT_RDWR));
 }
 
 int64_t serve_sock_name(struct serve_vcpu *vcpu, int fd, void *addr, size_t addr_size)
@@ -159,7 +122,7 @@ int64_t serve_sock_name(struct serve_vcpu *vcpu, int fd, void *addr, size_t addr
     struct sockaddr_storage host = {0};
     struct hostcall_addr reply;
     socklen_t size = sizeof(host);
-    if (addr_size < sizeof(reply) || getsockname(host_fd(vcpu, fd), (struct sockaddr *)&host, &size) < 0)
+    if (addr_size < sizeof(reply) || getsockname(fd_of(vcpu, fd), (struct sockaddr *)&host, &size) < 0)
         return -EBADF;
     addr_from_host(&host, &reply);
     memcpy(addr, &reply, sizeof(reply));
@@ -172,7 +135,7 @@ int64_t serve_sock_send(struct serve_vcpu *vcpu, int fd, uint32_t has_addr, cons
 {
     struct hostcall_datagram head;
     struct sockaddr_storage host;
-    fd = host_fd(vcpu, fd);
+    fd = fd_of(vcpu, fd);
     if (!has_addr)
         return result_of(send(fd, data, data_size, MSG_DONTWAIT | MSG_NOSIGNAL));
     if (data_size < sizeof(head))
@@ -188,7 +151,7 @@ int64_t serve_sock_recv(struct serve_vcpu *vcpu, int fd, uint32_t has_addr, void
     struct hostcall_datagram head = {0};
     struct sockaddr_storage host = {0};
     socklen_t size = sizeof(host);
-    fd = host_fd(vcpu, fd);
+    fd = fd_of(vcpu, fd);
     if (!has_addr)
         return result_of(recv(fd, data, data_size, MSG_DONTWAIT));
     if (data_size < sizeof(head))
@@ -227,7 +190,7 @@ static const struct {
 int64_t serve_sock_opt_set(struct serve_vcpu *vcpu, int fd, uint32_t option, int32_t value)
 {
     struct linger linger = {.l_onoff = value >= 0, .l_linger = value >= 0 ? value : 0};
-    fd = host_fd(vcpu, fd);
+    fd = fd_of(vcpu, fd);
     if (option == HOSTCALL_SOCK_ERROR || option >= HOSTCALL_SOCK_OPTION_COUNT)
         return -EINVAL;
     if (option == HOSTCALL_SOCK_LINGER)
@@ -241,7 +204,7 @@ int64_t serve_sock_opt_get(struct serve_vcpu *vcpu, int fd, uint32_t option)
     socklen_t size = sizeof(value);
     if (option >= HOSTCALL_SOCK_OPTION_COUNT)
         return -EINVAL;
-    if (getsockopt(host_fd(vcpu, fd), options[option].level, options[option].name, value, &size) < 0)
+    if (getsockopt(fd_of(vcpu, fd), options[option].level, options[option].name, value, &size) < 0)
         return -errno;
     if (option == HOSTCALL_SOCK_LINGER)
         return value[0] ? value[1] : 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of host/serve share. */
 #pragma once
+#include <errno.h>
 #include <limits.h>
 #include <stdint.h>
 #include <sys/signalfd.h>
@@ -8,8 +9,8 @@
 #include "serve_gen.h"
 
 /* What epoll reports beside descriptors, which are below 65536. */
-#define SERVE_SIGNAL_TAG (1ULL << 32)
-#define SERVE_KICK_TAG   (2ULL << 32)
+#define SERVE_SIGNAL_TAG  (1ULL << 32)
+#define SERVE_KICK_TAG    (2ULL << 32)
 #define SERVE_REQUEST_TAG (3ULL << 32)
 
 /* Serves the request in a vCPU's frame (call.c). */
@@ -33,6 +34,18 @@ bool terminal_suspend(void); /* was it raw? */
 void terminal_resume(void);
 
 int64_t serve_enclave_mem_map(struct sgx_enclave *enclave, uint32_t action, const void *ranges, size_t size);
+
+/* What a system call of the host's returned, as the reply: -errno if it failed. */
+static inline int64_t result_of(int64_t n)
+{
+    return n >= 0 ? n : -errno;
+}
+
+/* Ours for the enclave's descriptor; -1: it has none of this number. */
+int fd_of(const struct serve_vcpu *vcpu, int fd);
+/* A fresh descriptor, or -1 with errno, becomes the enclave's; never one that may block. Its number, or -errno. */
+int64_t fd_give(struct serve_vcpu *vcpu, int fd);
+void fd_limit_raise(void);
 
 /* A size that the frame claims, cut to the row's maximum. */
 static inline size_t serve_bound(uint64_t size, size_t max)
