@@ -193,6 +193,12 @@ static bool space_is_bound(const struct vmspace *vm, unsigned vcpu)
     return set && __atomic_load_n(&vcpu_sets[vcpu], __ATOMIC_RELAXED) == set;
 }
 
+static bool space_runs(const struct vmspace *vm, unsigned vcpu)
+{
+    const struct vmspace *runs = __atomic_load_n(&vcpu_spaces[vcpu], __ATOMIC_SEQ_CST);
+    return runs && (!vm || runs == vm);
+}
+
 /* sched: who keeps vm from being resident. */
 static int space_blocker(struct vmspace *vm)
 {
@@ -406,6 +412,7 @@ const struct sched_memory_ops sched_memory_ops = {
     .change = space_change,
     .blocker = space_blocker,
     .is_bound = space_is_bound,
+    .runs = space_runs,
     .arrive = vm_make_resident,
 };
 

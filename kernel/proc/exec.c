@@ -282,6 +282,7 @@ static void identity_replace(struct exec *x, struct thread *t)
     cred_commit(x->cred);
     x->cred = NULL;
     p->has_execed = true;
+    p->barriers_asked = 0;
     p->dumpable = is_same_user && is_readable && !x->is_secure;
     t->keep_caps = false;
     t->robust_list = 0;

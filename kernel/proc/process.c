@@ -42,6 +42,7 @@ static void process_inherit(struct process *p, struct process *parent)
     p->no_new_privs = parent->no_new_privs;
     p->personality = parent->personality;
     p->no_huge_pages = parent->no_huge_pages;
+    p->barriers_asked = parent->barriers_asked;
     p->oom_score_adj = parent->oom_score_adj;
 }
 

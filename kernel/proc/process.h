@@ -70,6 +70,7 @@ struct process {
     struct waitq exit_waitq;    /* with lock: exec waits for its other threads to go */
     struct thread *exec_thread; /* under lock: all threads but this one must exit */
     bool is_exiting, is_zombie, has_execed, is_subreaper, dumpable, no_new_privs;
+    unsigned barriers_asked;    /* commands of membarrier(2) that it registered for */
     bool no_huge_pages;         /* PR_SET_THP_DISABLE: kept for who asks, there are none */
     /* Job control, under signals.lock. is_stopped: each thread parks on its way to the user. */
     bool is_stopped, was_continued, notify_continued;

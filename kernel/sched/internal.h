@@ -9,5 +9,6 @@
 #define SLICE_MAX   (100 * NS_PER_MS)
 #define SWAP_WORTH  3 /* times the cost of a swap */
 #define SPIN_TIME   (30 * NS_PER_US)
+#define KICK_AGAIN  (1 * NS_PER_MS)
 
 void sched_finish_switch(void);

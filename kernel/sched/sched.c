@@ -474,9 +474,15 @@ static bool is_overtaken(const struct task *task)
     return is;
 }
 
+static void pass(void)
+{
+    __atomic_fetch_add(&arch_vcpu()->passes, 1, __ATOMIC_SEQ_CST);
+}
+
 void sched_tick(void)
 {
     struct task *task = task_current();
+    pass();
     sched_idle_ops.collect();
     timer_run();
     if (sched_is_slice_over(task) || is_overtaken(task))
@@ -486,6 +492,7 @@ void sched_tick(void)
 void sched_user_return(void)
 {
     struct task *task = task_current();
+    pass();
     if (task->was_ticked) {
         task->was_ticked = false;
         sched_tick();
@@ -495,6 +502,40 @@ void sched_user_return(void)
     task->needs_resched = false;
     timer_run();
     task_give_way(task);
+}
+
+/* It runs vm still, and has not come by. If this task runs there now, it came by a switch. */
+static bool pass_is_due(const struct vmspace *vm, unsigned vcpu, uint32_t before)
+{
+    return vcpus[vcpu] != arch_vcpu() && sched_memory_ops.runs(vm, vcpu) &&
+           __atomic_load_n(&vcpus[vcpu]->passes, __ATOMIC_SEQ_CST) == before;
+}
+
+/* Kicked until it has come by: a kick that meets a vCPU on its way into the enclave is lost. */
+static void pass_await(const struct vmspace *vm, unsigned vcpu)
+{
+    uint32_t before = __atomic_load_n(&vcpus[vcpu]->passes, __ATOMIC_SEQ_CST);
+    ns_t kick_at = 0;
+    while (pass_is_due(vm, vcpu, before)) {
+        ns_t now = clock_monotonic();
+        if (now >= kick_at) {
+            kick_at = now + KICK_AGAIN;
+            plat_vcpu_kick(vcpu);
+        }
+        if (sched_wants_vcpu(task_current()))
+            sched_user_return(); /* that vCPU may wait for this one to come by */
+        arch_relax();
+    }
+}
+
+void sched_barrier(const struct vmspace *vm)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    for (unsigned i = 0; i < vcpu_count; i++) {
+        if (vcpus[i])
+            pass_await(vm, i);
+    }
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
 /* ---- idling ---------------------------------------------------------------------------------------------------------- */

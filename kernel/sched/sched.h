@@ -68,6 +68,7 @@ struct vcpu {
     struct list queue;
     unsigned queue_count;       /* read without the lock as a hint */
     bool is_idle;               /* in the `wait` host call, or about to be */
+    uint32_t passes;            /* full barriers between user code and user code; sched_barrier counts on them */
     uint64_t vruntime_min;
     void *arch;                 /* the platform's own */
 } aligned_to(64);
@@ -84,6 +85,8 @@ struct sched_memory_ops {
     int (*blocker)(struct vmspace *vm);
     /* A guess that takes no lock: does that vCPU run another space in conflict with vm? Then who waits there gets its turn there. */
     bool (*is_bound)(const struct vmspace *vm, unsigned vcpu);
+    /* Does that vCPU run vm now; vm NULL: any? It comes and goes through a full barrier. */
+    bool (*runs)(const struct vmspace *vm, unsigned vcpu);
     /* On the new task's stack, no lock held: makes vm's content what lies in the user range. */
     bool (*arrive)(struct vmspace *vm); /* true: it had to be moved there */
 };
@@ -145,6 +148,11 @@ static inline bool sched_wants_vcpu(const struct task *task)
 void sched_user_return(void); /* gives way, unless it was only a tick, and the slice is not over */
 /* An interrupt came while user code ran: decides, and marks needs_resched. */
 void sched_tick(void);
+/*
+ * Returns when each other vCPU that runs vm (NULL: any program) has been through a full memory barrier since the call. The
+ * caller has set needs_resched of the tasks in question, so that one which makes host calls all the time comes by too.
+ */
+void sched_barrier(const struct vmspace *vm);
 
 struct sched_stats {
     uint64_t switches, steals, idle_waits, kicks;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* System calls on memory: arguments to vm_map_request and back. */
 #include <linux/capability.h>
-#include <linux/membarrier.h>
 #include <linux/mman.h>
 #include <linux/resource.h>
 #include "base/string.h"
@@ -205,15 +204,6 @@ int64_t sys_munlockall(void)
 {
     vm_lock_all(vm_mine(), false, false);
     return 0;
-}
-
-/* A task that runs elsewhere has its barrier at the next entry; none of the expedited commands is offered. */
-int64_t sys_membarrier(int cmd, unsigned flags, int cpu)
-{
-    (void)cpu;
-    if (flags)
-        return -EINVAL;
-    return cmd == MEMBARRIER_CMD_QUERY ? 0 : -EINVAL;
 }
 
 /* One memory node, as on a machine without NUMA. */
