@@ -19,6 +19,7 @@
 enum { PAGE_PROT = 7, PAGE_KEPT = 8, PAGE_BUSY = 0x10, PAGE_UNCLEAN = 0x20, PAGE_STALE = 0x40, PAGE_COMMITTED = 0x80 };
 #define PAGE_SEALED PAGE_BUSY /* of a live page: PLAT_PROT_SEALED, or maybe so */
 #define PAGE_UNSURE PAGE_KEPT /* of a live page: a change of its protection failed, so any of the two may hold */
+#define PROT_UNSURE PLAT_PROT_EXEC /* the same of a stale page: programs may be able to touch it, and no area is protected so */
 
 #define HOST_RW     (PLAT_PROT_READ | PLAT_PROT_WRITE)
 #define STALE_SHARE 8 /* at most one part in so many of memory */
@@ -353,7 +354,7 @@ void stale_mark(uaddr_t start, uaddr_t end, bool is_kept)
     uint64_t bytes = 0;
     for (uaddr_t at = committed_next(start, end); at < end; at = committed_next(at + PAGE_SIZE, end)) {
         uint8_t *e = entry_of(at >> PAGE_SHIFT);
-        __atomic_store_n(e, (uint8_t)(stale | (*e & PAGE_PROT)), __ATOMIC_RELEASE);
+        __atomic_store_n(e, (uint8_t)(stale | (*e & PAGE_UNSURE ? PROT_UNSURE : *e & PAGE_PROT)), __ATOMIC_RELEASE);
         bytes += PAGE_SIZE;
     }
     __atomic_fetch_add(&stale_bytes, bytes, __ATOMIC_RELAXED);
@@ -446,7 +447,7 @@ static int forbid_apply(const struct plat_range *ranges, size_t count)
     for (size_t i = 0; i < count; i++) {
         for (uint64_t off = 0; off < ranges[i].size; off += PAGE_SIZE) {
             uint8_t *e = entry_of((ranges[i].addr + off) >> PAGE_SHIFT);
-            __atomic_store_n(e, (uint8_t)(*e & ~(PAGE_BUSY | PAGE_PROT)), __ATOMIC_RELEASE);
+            __atomic_store_n(e, (uint8_t)((*e & ~(PAGE_BUSY | PAGE_PROT)) | (err ? PROT_UNSURE : 0)), __ATOMIC_RELEASE);
         }
     }
     return err;

@@ -127,9 +127,9 @@ int fault_serve(struct vmspace *vm, const struct arch_fault *f)
         return access_widen(vm, a, page);
     cluster_choose(vm, a, page, &start, &end);
     int err = area_fill(vm, a, start, end, page);
-    if (err && end - start > PAGE_SIZE)
-        err = area_fill(vm, a, page, page + PAGE_SIZE, page);
-    return err;
+    if (err && page_is_committed(page >> PAGE_SHIFT))
+        return 0; /* what was asked for is there; its neighbours can wait */
+    return err && end - start > PAGE_SIZE ? area_fill(vm, a, page, page + PAGE_SIZE, page) : err;
 }
 
 int vm_fault(struct vmspace *vm, const struct arch_fault *f)

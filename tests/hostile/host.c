@@ -18,6 +18,12 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* one lie at a time, so that steps are numbered */
 static struct serve *flipped;
 static uint64_t flip_state;
+/*
+ * Flips belong to a reply: what the enclave asks for must stay what it asked for, or mem_map takes pages from anywhere. A host can do that
+ * at any time, and the enclave can only stop. So a vCPU's buffer is flipped just after a reply, and not while mem_map is served.
+ */
+static atomic_bool flips_due[SERVE_VCPU_MAX];
+static pthread_mutex_t flip_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void summary(void)
 {
@@ -52,13 +58,27 @@ static void image_own(const struct boot_image *image)
     free(copy);
 }
 
-static void flip_one(volatile uint8_t *at)
+/* For a moment, and only if nobody else writes there meanwhile. */
+static void flip_one(uint8_t *at)
 {
-    uint8_t old = *at;
-    *at = (uint8_t)(old ^ 1u << flip_random() % 8);
+    uint8_t old = __atomic_load_n(at, __ATOMIC_RELAXED), other = (uint8_t)(old ^ 1u << flip_random() % 8);
+    if (!__atomic_compare_exchange_n(at, &old, other, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        return;
     for (unsigned i = 0; i < 20; i++)
         __builtin_ia32_pause();
-    *at = old;
+    __atomic_compare_exchange_n(at, &other, old, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
+static void flip_reply(struct serve_vcpu *vcpu)
+{
+    pthread_mutex_lock(&flip_lock);
+    for (unsigned i = 0; i < 4 && atomic_load(&flips_due[vcpu->id]); i++) {
+        vcpu->frame->result = (int64_t)flip_random() >> flip_random() % 64;
+        vcpu->frame->out_size = flip_random();
+        flip_one(vcpu->buffer + flip_random() % 256);
+    }
+    atomic_store(&flips_due[vcpu->id], false);
+    pthread_mutex_unlock(&flip_lock);
 }
 
 static void *flip_main(void *arg)
@@ -66,11 +86,9 @@ static void *flip_main(void *arg)
     struct serve *serve = arg;
     flip_state = hostile.seed * 2 + 1;
     for (;;) {
-        struct serve_vcpu *vcpu = &serve->vcpus[flip_random() % serve->options.vcpu_count];
-        if (vcpu->frame) {
-            vcpu->frame->result = (int64_t)flip_random() >> flip_random() % 64;
-            vcpu->frame->out_size = flip_random();
-            flip_one(vcpu->buffer + flip_random() % 256);
+        for (unsigned i = 0; i < serve->options.vcpu_count; i++) {
+            if (atomic_load(&flips_due[i]))
+                flip_reply(&serve->vcpus[i]);
         }
         const struct boot_image *image = &serve->boot->images[flip_random() % serve->boot->image_count];
         flip_one((uint8_t *)image->addr + flip_random() % image->size);
@@ -105,16 +123,48 @@ static void unseal(struct sgx_mem_range *ranges, size_t count)
     }
 }
 
+/* What mem_map was asked to do; the reply may overwrite all of it. */
+struct mem_request {
+    uint64_t action;
+    size_t count;
+    struct sgx_mem_range ranges[64]; /* PLAT_RANGE_MAX */
+};
+
+static int64_t mem_map_serve(struct serve_vcpu *vcpu, struct mem_request *request)
+{
+    size_t size = serve_bound(vcpu->frame->in_size, sizeof(request->ranges));
+    pthread_mutex_lock(&flip_lock);
+    request->action = vcpu->frame->args[0];
+    request->count = size / sizeof(request->ranges[0]);
+    memcpy(request->ranges, vcpu->buffer, size);
+    int64_t result = call_dispatch(vcpu);
+    pthread_mutex_unlock(&flip_lock);
+    return result;
+}
+
+/* Pages that were added, and that the enclave will not accept, as it was told that there are none: the processor lets nobody touch them. */
+static void pending_forbid(const struct mem_request *request)
+{
+    for (size_t i = 0; request->action == HOSTCALL_MEM_COMMIT && i < request->count; i++)
+        mprotect((void *)request->ranges[i].addr, request->ranges[i].size, PROT_NONE);
+}
+
 void call_serve(struct serve_vcpu *vcpu)
 {
     pthread_once(&once, begin);
     vcpu->exits++;
-    if (hostile.mode == HOSTILE_UNSEALED && vcpu->frame->nr == HOSTCALL_MEM_MAP)
+    atomic_store(&flips_due[vcpu->id], false);
+    bool is_mem_map = vcpu->frame->nr == HOSTCALL_MEM_MAP;
+    struct mem_request request;
+    if (hostile.mode == HOSTILE_UNSEALED && is_mem_map)
         unseal((struct sgx_mem_range *)vcpu->buffer, vcpu->frame->in_size / sizeof(struct sgx_mem_range));
-    int64_t honest = call_dispatch(vcpu);
+    int64_t honest = is_mem_map ? mem_map_serve(vcpu, &request) : call_dispatch(vcpu);
     pthread_mutex_lock(&lock);
     if (hostile.mode == HOSTILE_FLIP && !flipped)
         flip_start(vcpu->serve);
     hostile_reply(&hostile, vcpu->frame, vcpu->buffer, honest);
+    if (is_mem_map && honest == 0 && vcpu->frame->result != 0)
+        pending_forbid(&request);
     pthread_mutex_unlock(&lock);
+    atomic_store(&flips_due[vcpu->id], !is_mem_map);
 }

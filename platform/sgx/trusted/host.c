@@ -62,7 +62,7 @@ static void page_accept_trim(uint64_t addr)
 {
     static const struct sgx_secinfo trim = {.flags = SGX_SECINFO_TRIM | SGX_SECINFO_MODIFIED};
     if (sgx_enclu(SGX_EACCEPT, &trim, (void *)addr, NULL) != SGX_SUCCESS)
-        log_warn("the host kept a page that was given back");
+        plat_panic("the host kept a page that it said it took back");
 }
 
 /* The host was asked to take write access away (EMODPR): the processor says whether it did. */
@@ -138,8 +138,7 @@ int plat_mem_protect(const struct plat_range *ranges, size_t count)
 
 void plat_mem_release(const struct plat_range *ranges, size_t count)
 {
-    if (mem_map(HOSTCALL_MEM_RELEASE, ranges, count))
-        log_warn("the host kept %zu ranges that were given back", count);
-    else
-        ranges_each_page(ranges, count, page_accept_trim);
+    if (mem_map(HOSTCALL_MEM_RELEASE, ranges, count)) /* what is in them would be seen by whoever gets the addresses next */
+        plat_panic("the host did not take memory back");
+    ranges_each_page(ranges, count, page_accept_trim);
 }

@@ -143,7 +143,47 @@ static void forked_content(struct arch_regs *regs)
     user_exit(regs, 0);
 }
 
+/* ---- memory runs out while a file is read ahead: what was asked for is there, or is not; nothing is filled twice ------------------ */
+
+#define MIB (1UL << 20)
+
+static void touch(uaddr_t at, uint64_t step, unsigned count)
+{
+    uint8_t byte;
+    for (unsigned i = 0; i < count; i++)
+        EXPECT_EQ(copy_from_user(&byte, at + i * step, 1), 0);
+}
+
+/* Enough faults that the next one brings in a whole MiB that is cached, in two chunks; then the n-th change of memory fails. */
+static void fill_with_failure(struct arch_regs *regs, int64_t fd, uint64_t n)
+{
+    uint8_t byte;
+    uaddr_t at = (uaddr_t)SYS(regs, mmap, 0, 64 * MIB, PLAT_PROT_READ, 2, fd, 0);
+    EXPECT((int64_t)at > 0);
+    touch(at, MIB, 48);
+    fake_fail(FAKE_FAULT_COMMIT, n, false);
+    int err = copy_from_user(&byte, at + 50 * MIB, 1);
+    EXPECT(err == 0 || err == -EFAULT);
+    fake_fail(FAKE_FAULT_COMMIT, 0, false);
+    EXPECT_EQ(copy_from_user(&byte, at + 50 * MIB, 1), 0);
+    EXPECT_EQ(SYS(regs, munmap, at, 64 * MIB), 0);
+}
+
+static void fill_failures(struct arch_regs *regs)
+{
+    uaddr_t name = user_map(regs, 4096);
+    int64_t fd = SYS(regs, memfd_create, name, 0);
+    EXPECT(fd >= 0);
+    EXPECT_EQ(SYS(regs, ftruncate, fd, 64 * MIB), 0);
+    uaddr_t data = user_map(regs, MIB);
+    EXPECT_EQ(SYS(regs, pwrite64, fd, data, MIB, 50 * MIB), MIB);
+    for (uint64_t n = 1; n <= 8; n++)
+        fill_with_failure(regs, fd, n);
+    user_exit(regs, 0);
+}
+
 static const struct unit_test tests[] = {
+    {"fill_failures", .user = fill_failures},
     {"absurd_ranges", .user = absurd_ranges},
     {"random_mappings", .user = random_mappings, .seeds = 10},
     {"forked_content", .user = forked_content, .vcpus = 3, .seeds = 8},

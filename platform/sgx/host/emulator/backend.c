@@ -216,9 +216,11 @@ static void emulator_interrupt(struct sgx_enclave *e, unsigned vcpu)
 
 /* ---- dynamic memory: EAUG and EMODT by the driver, page tables by mprotect ------------------------------------------ */
 
-/* A page that the enclave has accepted as trimmed is removed before it is added anew. */
+/* A page that the enclave has accepted as trimmed is removed before it is added anew; one that it has not accepted yet is there already. */
 static int epcm_aug(uint8_t *page)
 {
+    if (*page == (EPCM_REG | EPCM_R | EPCM_W | EPCM_PENDING))
+        return 0;
     if (*page & EPCM_MODIFIED)
         return -EBUSY;
     if (*page & ~EPCM_TRIM)
@@ -252,6 +254,14 @@ static int pages_restrict(struct sgx_enclave *e, const struct sgx_mem_range *r)
     return err;
 }
 
+/* Where the process has as many mappings as it may, the pages go and the mapping stays: to give memory back never fails. */
+static int pages_drop(void *at, uint64_t size)
+{
+    if (mmap(at, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == at)
+        return 0;
+    return madvise(at, size, MADV_DONTNEED) < 0 ? -errno : 0;
+}
+
 static int emulator_mem_map(struct sgx_enclave *e, unsigned action, const struct sgx_mem_range *r)
 {
     int (*change)(uint8_t *page) = action == HOSTCALL_MEM_COMMIT ? epcm_aug : action == HOSTCALL_MEM_RELEASE ? epcm_trim : NULL;
@@ -263,7 +273,7 @@ static int emulator_mem_map(struct sgx_enclave *e, unsigned action, const struct
             return err;
     }
     if (action == HOSTCALL_MEM_RELEASE)
-        return mmap(at, r->size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == at ? 0 : -ENOMEM;
+        return pages_drop(at, r->size);
     if (action == HOSTCALL_MEM_PROTECT && (r->prot & SGX_PROT_SEALED)) {
         int err = pages_restrict(e, r);
         if (err)
