@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Processor time, and the clocks that read it. The scheduler counts run time per task, without a
- * split into user and system: all of it is shown as user time (CAVEATS.md).
+ * Processor time, and the clocks that read it. The scheduler counts run time per task exactly; how much of it was the
+ * kernel's is an estimate, since reading the counter on each way in and out would double the cost of a short system
+ * call. So while calls are short, one in CALLS_PER_SAMPLE is timed and stands for all; when one was long, each is timed until
+ * CALLS_PER_SAMPLE in a row were short again. Page faults of programs are long: each is timed.
  */
 #include <linux/time.h>
 #include "base/string.h"
@@ -23,6 +25,78 @@ ns_t process_cpu_ns(struct process *p)
     spin_unlock(&p->lock);
     return sum;
 }
+
+/* ---- the kernel's part -------------------------------------------------------------------------------------- */
+
+#define CALLS_PER_SAMPLE 32
+#define LONG_CALL (5 * NS_PER_US)
+
+void thread_system_add(struct thread *t, ns_t ran)
+{
+    __atomic_store_n(&t->system_time.ns, t->system_time.ns + (uint64_t)ran, __ATOMIC_RELAXED);
+}
+
+void thread_call_ended(struct thread *t, ns_t ran)
+{
+    struct system_time *s = &t->system_time;
+    bool stands_for_all = s->short_run >= CALLS_PER_SAMPLE && ran < LONG_CALL;
+    thread_system_add(t, stands_for_all ? ran * CALLS_PER_SAMPLE : ran);
+    s->short_run = ran < LONG_CALL ? MIN(s->short_run + 1, (uint32_t)CALLS_PER_SAMPLE) : 0;
+    s->untimed = s->short_run >= CALLS_PER_SAMPLE ? CALLS_PER_SAMPLE - 1 : 0;
+}
+
+/* An estimate may be more than all there is, or grow faster than time: neither part is ever seen to shrink. Under process->lock. */
+static void split(ns_t total, ns_t estimate, ns_t *user_shown, ns_t *user, ns_t *system)
+{
+    *user = MAX(total - MIN(estimate, total), *user_shown);
+    *system = total - *user;
+    *user_shown = *user;
+}
+
+/* Under process->lock. */
+static void thread_split(struct thread *t, ns_t *user, ns_t *system)
+{
+    ns_t estimate = (ns_t)__atomic_load_n(&t->system_time.ns, __ATOMIC_RELAXED);
+    split(thread_cpu_ns(t), estimate, &t->system_time.user_shown, user, system);
+}
+
+void thread_times(struct thread *t, ns_t *user, ns_t *system)
+{
+    spin_lock(&t->process->lock);
+    thread_split(t, user, system);
+    spin_unlock(&t->process->lock);
+}
+
+void process_times(struct process *p, ns_t *user, ns_t *system)
+{
+    struct thread *t;
+    spin_lock(&p->lock);
+    ns_t total = (ns_t)(p->user_ns + p->system_ns), estimate = (ns_t)p->system_ns;
+    list_for_each (t, &p->threads, process_node) {
+        total += thread_cpu_ns(t);
+        estimate += (ns_t)__atomic_load_n(&t->system_time.ns, __ATOMIC_RELAXED);
+    }
+    split(total, estimate, &p->user_shown, user, system);
+    spin_unlock(&p->lock);
+}
+
+void process_children_times(struct process *p, ns_t *user, ns_t *system)
+{
+    spin_lock(&process_tree_lock);
+    *user = (ns_t)p->children_user_ns;
+    *system = (ns_t)p->children_system_ns;
+    spin_unlock(&process_tree_lock);
+}
+
+void thread_times_keep(struct thread *t)
+{
+    ns_t user, system;
+    thread_split(t, &user, &system);
+    t->process->user_ns += (uint64_t)user;
+    t->process->system_ns += (uint64_t)system;
+}
+
+/* ---- getrusage(2) ------------------------------------------------------------------------------------------- */
 
 static void usage_time(struct rusage *usage, ns_t user, ns_t system)
 {
@@ -46,8 +120,10 @@ static uint64_t rss_peak(struct process *p)
 void process_rusage(struct process *p, struct rusage *usage)
 {
     struct thread *t;
+    ns_t user, system;
     memset(usage, 0, sizeof(*usage));
-    usage_time(usage, process_cpu_ns(p) - (ns_t)p->system_ns, (ns_t)p->system_ns);
+    process_times(p, &user, &system);
+    usage_time(usage, user, system);
     spin_lock(&p->lock);
     usage->ru_minflt = (long)p->min_faults;
     usage->ru_majflt = (long)p->maj_faults;
@@ -65,9 +141,11 @@ void process_rusage(struct process *p, struct rusage *usage)
 
 void process_children_rusage(struct process *p, struct rusage *usage)
 {
+    ns_t user, system;
     memset(usage, 0, sizeof(*usage));
+    process_children_times(p, &user, &system);
+    usage_time(usage, user, system);
     spin_lock(&process_tree_lock);
-    usage_time(usage, (ns_t)p->children_ns, 0);
     usage->ru_minflt = (long)p->children_faults;
     usage->ru_majflt = (long)p->children_maj_faults;
     usage->ru_maxrss = (long)(p->children_max_rss >> 10);
@@ -76,8 +154,10 @@ void process_children_rusage(struct process *p, struct rusage *usage)
 
 void thread_rusage(struct thread *t, struct rusage *usage)
 {
+    ns_t user, system;
     memset(usage, 0, sizeof(*usage));
-    usage_time(usage, thread_cpu_ns(t), 0);
+    thread_times(t, &user, &system);
+    usage_time(usage, user, system);
     usage->ru_minflt = (long)t->min_faults;
     usage->ru_majflt = (long)t->maj_faults;
     usage->ru_nvcsw = (long)t->task.switches_voluntary;

@@ -308,7 +308,7 @@ static void thread_leave_process(struct thread *t)
     struct process *p = t->process;
     spin_lock(&p->lock);
     p->last_uid = t->cred->uid;
-    p->user_ns += (uint64_t)thread_cpu_ns(t);
+    thread_times_keep(t);
     p->min_faults += t->min_faults;
     p->maj_faults += t->maj_faults;
     p->switches_voluntary += t->task.switches_voluntary;

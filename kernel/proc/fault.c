@@ -5,10 +5,18 @@
 
 #define SI_CODE_KERNEL 0x80
 
+static int fault_serve(struct thread *t, const struct arch_fault *fault)
+{
+    ns_t began = thread_cpu_ns(t);
+    int err = vm_fault(t->process->vm, fault);
+    thread_system_add(t, thread_cpu_ns(t) - began);
+    return err;
+}
+
 static void fault_page(const struct arch_fault *fault)
 {
     struct thread *t = thread_current();
-    switch (vm_fault(t->process->vm, fault)) {
+    switch (fault_serve(t, fault)) {
     case 0:
         t->min_faults++;
         return;

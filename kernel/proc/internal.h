@@ -250,7 +250,8 @@ void futex_release_robust(struct thread *t); /* the exiting thread's robust list
 
 /* ---- cputime.c, itimer.c, posix_timer.c ----------------------------------------------------------- */
 
-ns_t thread_cpu_ns(struct thread *t);
+void thread_times(struct thread *t, ns_t *user, ns_t *system);
+void thread_times_keep(struct thread *t); /* it leaves: under process->lock */
 void process_rusage(struct process *p, struct rusage *usage);
 void process_children_rusage(struct process *p, struct rusage *usage);
 void thread_rusage(struct thread *t, struct rusage *usage);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Interval timers of a process: ITIMER_REAL by a timer, ITIMER_VIRTUAL and ITIMER_PROF (the same
- * here, see cputime.c), RLIMIT_CPU by sampling the process's time. Lock: itimers->lock;
- * process->lock is taken before, not after.
+ * Interval timers of a process: ITIMER_REAL by a timer, ITIMER_VIRTUAL and ITIMER_PROF (the same here: the
+ * kernel's part of the time is an estimate, see cputime.c), RLIMIT_CPU by sampling the process's time.
+ * Lock: itimers->lock; process->lock is taken before, not after.
  */
 #include <linux/time.h>
 #include "base/string.h"

@@ -22,6 +22,14 @@ struct cred { /* immutable once shared; changing means a new one */
     uint32_t *groups;
 };
 
+/* How much of a thread's run time was the kernel's: see cputime.c. ns is its own to write, anybody's to read. */
+struct system_time {
+    uint32_t untimed;   /* system calls that go by before the next is timed */
+    uint32_t short_run; /* timed ones in a row that were short */
+    uint64_t ns;
+    ns_t user_shown;    /* user time never goes back; under process->lock */
+};
+
 struct thread {
     struct task task; /* first */
     int32_t tid;
@@ -42,6 +50,7 @@ struct thread {
     uint64_t restart_data[4];
     ns_t started_at;
     uint64_t min_faults, maj_faults;
+    struct system_time system_time;
     ns_t timer_slack;
     struct thread *tracer;    /* ptrace(2) */
     uaddr_t set_child_tid;    /* CLONE_CHILD_SETTID: written by the thread as its first act; 0 */
@@ -88,7 +97,8 @@ struct process {
     ns_t started_at;
     /* Of threads that are gone; children: of those that were waited for. */
     uint64_t user_ns, system_ns, min_faults, maj_faults, switches_voluntary, switches_forced, max_rss;
-    uint64_t children_ns, children_faults, children_maj_faults, children_max_rss;
+    uint64_t children_user_ns, children_system_ns, children_faults, children_maj_faults, children_max_rss;
+    ns_t user_shown;            /* under lock, as in system_time */
     unsigned personality;
     int16_t oom_score_adj;      /* kept for /proc only; atomic */
     uint32_t last_uid;          /* of the last thread that left */
@@ -213,7 +223,21 @@ void process_ids(struct process *p, struct process_ids *ids);
 char process_state(struct process *p);
 char thread_state(struct thread *t);
 /* Processor time so far, of all its threads, dead ones too. */
+ns_t thread_cpu_ns(struct thread *t);
 ns_t process_cpu_ns(struct process *p);
+void process_times(struct process *p, ns_t *user, ns_t *system);
+void process_children_times(struct process *p, ns_t *user, ns_t *system);
+/* Is the system call that begins one whose time is measured? Then thread_call_ended follows, with the run time that it took. */
+static inline bool thread_call_is_timed(struct thread *t)
+{
+    if (likely(t->system_time.untimed > 0)) {
+        t->system_time.untimed--;
+        return false;
+    }
+    return true;
+}
+void thread_call_ended(struct thread *t, ns_t ran);
+void thread_system_add(struct thread *t, ns_t ran); /* by the thread itself */
 /* prlimit(2) on any process; new_limit may be NULL, old too. */
 nodiscard int process_set_limit(struct process *p, unsigned resource, const struct rlimit64 *new_limit,
                                 struct rlimit64 *old);

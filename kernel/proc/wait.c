@@ -61,7 +61,8 @@ static bool child_stopped(struct process *child, const struct wait_request *req,
 /* The child's times and faults become its parent's "children". */
 static void account_child(struct process *p, struct process *child)
 {
-    p->children_ns += child->user_ns + child->system_ns + child->children_ns;
+    p->children_user_ns += child->user_ns + child->children_user_ns;
+    p->children_system_ns += child->system_ns + child->children_system_ns;
     p->children_faults += child->min_faults + child->children_faults;
     p->children_maj_faults += child->maj_faults + child->children_maj_faults;
     p->children_max_rss = MAX(p->children_max_rss, MAX(child->max_rss, child->children_max_rss));

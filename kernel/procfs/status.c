@@ -19,7 +19,7 @@ struct facts {
     struct vm_usage usage;
     struct vm_layout layout;
     struct rusage rusage, children;
-    ns_t cpu_ns, started_at;
+    ns_t started_at;
     unsigned thread_count;
 };
 
@@ -29,7 +29,6 @@ static void facts_of_thread(struct facts *f, const struct proc_node *n)
     f->tid = n->thread ? n->thread->tid : p->pid;
     f->state = n->thread ? thread_state(n->thread) : process_state(p);
     f->started_at = n->thread ? n->thread->started_at : p->started_at;
-    f->cpu_ns = n->thread ? (ns_t)task_cpu_ns(&n->thread->task) : process_cpu_ns(p);
     if (n->thread)
         thread_rusage(n->thread, &f->rusage);
     else
@@ -73,12 +72,17 @@ static void stat_ids_show(const struct facts *f, struct text *t)
              (unsigned long long)tty_process_rdev(f->process), f->ids.tty_pgid);
 }
 
+static long long ticks(const struct __kernel_old_timeval *time)
+{
+    return (time->tv_sec * NS_PER_S + time->tv_usec * NS_PER_US) / NS_PER_TICK;
+}
+
 static void stat_times_show(const struct facts *f, struct text *t)
 {
-    ns_t children = f->children.ru_utime.tv_sec * NS_PER_S + f->children.ru_utime.tv_usec * NS_PER_US;
     int nice = f->thread ? f->thread->task.nice : 0;
     text_add(t, "%ld %ld %ld %ld ", f->rusage.ru_minflt, f->children.ru_minflt, f->rusage.ru_majflt, f->children.ru_majflt);
-    text_add(t, "%lld 0 %lld 0 ", (long long)(f->cpu_ns / NS_PER_TICK), (long long)(children / NS_PER_TICK));
+    text_add(t, "%lld %lld %lld %lld ", ticks(&f->rusage.ru_utime), ticks(&f->rusage.ru_stime), ticks(&f->children.ru_utime),
+             ticks(&f->children.ru_stime));
     text_add(t, "%d %d %u 0 %lld ", 20 + nice, nice, f->thread_count, (long long)(f->started_at / NS_PER_TICK));
 }
 

@@ -37,6 +37,21 @@ static int64_t call_observed(uint64_t nr, const uint64_t args[static 6])
     return result;
 }
 
+static int64_t call(uint64_t nr, const uint64_t args[static 6])
+{
+    bool is_observed = plat_host_info.trace_syscalls || plat_host_info.print_stats;
+    return unlikely(is_observed) ? call_observed(nr, args) : call_plain(nr, args);
+}
+
+static __attribute__((noinline)) int64_t call_timed(uint64_t nr, const uint64_t args[static 6])
+{
+    struct thread *t = thread_current();
+    ns_t began = thread_cpu_ns(t);
+    int64_t result = call(nr, args);
+    thread_call_ended(t, thread_cpu_ns(t) - began);
+    return result;
+}
+
 void syscall_dispatch(struct arch_regs *regs)
 {
     struct thread *t = thread_current();
@@ -44,7 +59,6 @@ void syscall_dispatch(struct arch_regs *regs)
     uint64_t args[6];
     arch_regs_syscall_args(regs, args);
     t->syscall_nr = nr;
-    bool is_observed = plat_host_info.trace_syscalls || plat_host_info.print_stats;
-    int64_t result = unlikely(is_observed) ? call_observed(nr, args) : call_plain(nr, args);
+    int64_t result = unlikely(thread_call_is_timed(t)) ? call_timed(nr, args) : call(nr, args);
     arch_regs_set_result(regs, result);
 }

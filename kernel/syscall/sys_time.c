@@ -322,10 +322,10 @@ int64_t sys_times(uaddr_t buf)
 {
     struct process *p = process_current();
     const ns_t tick = NS_PER_S / USER_HZ;
-    struct tms tms = {
-        .tms_utime = process_cpu_ns(p) / tick,
-        .tms_cutime = (ns_t)p->children_ns / tick,
-    };
+    ns_t user, system, children_user, children_system;
+    process_times(p, &user, &system);
+    process_children_times(p, &children_user, &children_system);
+    struct tms tms = {user / tick, system / tick, children_user / tick, children_system / tick};
     int err = buf ? copy_to_user(buf, &tms, sizeof(tms)) : 0;
     return err ? err : clock_monotonic() / tick;
 }
