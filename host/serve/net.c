@@ -69,7 +69,8 @@ int64_t serve_sock_open(struct serve_vcpu *vcpu, uint32_t family, uint32_t type)
     return fd_give(vcpu, fd);
 }
 
-int64_t serve_sock_bind(struct serve_vcpu *vcpu, int fd, const void *addr, size_t addr_size)
+static int64_t addr_call(struct serve_vcpu *vcpu, int fd, const void *addr, size_t addr_size,
+                         int (*call)(int fd, const struct sockaddr *addr, socklen_t size))
 {
     struct sockaddr_storage host;
     struct hostcall_addr a;
@@ -77,7 +78,12 @@ int64_t serve_sock_bind(struct serve_vcpu *vcpu, int fd, const void *addr, size_
         return -EINVAL;
     memcpy(&a, addr, sizeof(a));
     fd = fd_of(vcpu, fd);
-    return result_of(bind(fd, (struct sockaddr *)&host, addr_to_host(fd, &a, &host)));
+    return result_of(call(fd, (struct sockaddr *)&host, addr_to_host(fd, &a, &host)));
+}
+
+int64_t serve_sock_bind(struct serve_vcpu *vcpu, int fd, const void *addr, size_t addr_size)
+{
+    return addr_call(vcpu, fd, addr, addr_size, bind);
 }
 
 int64_t serve_sock_listen(struct serve_vcpu *vcpu, int fd, uint32_t backlog)
@@ -103,13 +109,7 @@ int64_t serve_sock_accept(struct serve_vcpu *vcpu, int fd, void *accepted, size_
 
 int64_t serve_sock_connect(struct serve_vcpu *vcpu, int fd, const void *addr, size_t addr_size)
 {
-    struct sockaddr_storage host;
-    struct hostcall_addr a;
-    if (addr_size != sizeof(a))
-        return -EINVAL;
-    memcpy(&a, addr, sizeof(a));
-    fd = fd_of(vcpu, fd);
-    return result_of(connect(fd, (struct sockaddr *)&host, addr_to_host(fd, &a, &host)));
+    return addr_call(vcpu, fd, addr, addr_size, connect);
 }
 
 int64_t serve_sock_shutdown(struct serve_vcpu *vcpu, int fd, uint32_t how)

@@ -53,20 +53,24 @@ int pidfd_create(struct process *p, unsigned flags, struct file **f)
     return err;
 }
 
+static int pidfd_get(const struct file *f, struct process **p)
+{
+    if (f->ops != &pidfd_ops)
+        return -EBADF;
+    *p = f->data;
+    process_get(*p);
+    return 0;
+}
+
 int pidfd_or_folder_process(int fd, struct process **p)
 {
     struct file *f;
     int err = fd_get(thread_current()->files, fd, &f);
     if (err < 0)
         return err;
-    if (f->ops == &pidfd_ops) {
-        *p = f->data;
-        process_get(*p);
-    } else if (f->ops->folder_process && !(f->mode & FMODE_PATH)) {
+    err = pidfd_get(f, p);
+    if (err && f->ops->folder_process && !(f->mode & FMODE_PATH))
         err = f->ops->folder_process(f, p);
-    } else {
-        err = -EBADF;
-    }
     file_put(f);
     return err;
 }
@@ -77,14 +81,9 @@ int pidfd_process(int fd, struct process **p, bool *is_nonblock)
     int err = fd_get(thread_current()->files, fd, &f);
     if (err < 0)
         return err;
-    if (f->ops == &pidfd_ops) {
-        *p = f->data;
-        process_get(*p);
-        if (is_nonblock)
-            *is_nonblock = file_is_nonblock(f);
-    } else {
-        err = -EBADF;
-    }
+    err = pidfd_get(f, p);
+    if (err == 0 && is_nonblock)
+        *is_nonblock = file_is_nonblock(f);
     file_put(f);
     return err;
 }

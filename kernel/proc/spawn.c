@@ -158,18 +158,23 @@ static int equip(struct process *p, struct thread *t, struct process_start *star
     return err ? err : publish(p, t);
 }
 
+/* What never ran; either may be NULL. */
+static int abandon(struct process *p, struct thread *t, int err)
+{
+    if (t)
+        thread_destroy(t);
+    if (p)
+        process_put(p);
+    return err;
+}
+
 int process_spawn(struct process_start *start, struct process **result)
 {
     struct process *p = process_create(NULL);
     struct thread *t = p ? thread_create(NULL, spawn_begin) : NULL;
     int err = t ? equip(p, t, start) : -ENOMEM;
-    if (err) {
-        if (t)
-            thread_destroy(t);
-        if (p)
-            process_put(p);
-        return err;
-    }
+    if (err)
+        return abandon(p, t, err);
     process_add_thread(p, t);
     if (p->pid == 1)
         process_init_one = p;
@@ -186,13 +191,8 @@ int kernel_thread_start(const struct path *root, void (*entry)(void *arg))
     if (t)
         t->cred = cred_create_root(0, 0);
     int err = t && t->cred ? fs_context_create(root, &t->fs) : -ENOMEM;
-    if (err) {
-        if (t)
-            thread_destroy(t);
-        if (p)
-            process_put(p);
-        return err;
-    }
+    if (err)
+        return abandon(p, t, err);
     process_add_thread(p, t);
     task_start(&t->task);
     return 0;

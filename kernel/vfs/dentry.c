@@ -141,17 +141,20 @@ static void dentry_free(struct dentry *d)
     }
 }
 
-static struct dentry *spare_evict(void)
+static struct dentry *spare_remove(struct dentry *d)
 {
-    struct dentry *d = list_first(&spare, struct dentry, spare_node);
-    if (!d || spare_count <= MIN(DENTRY_SPARE_MAX, plat_info.memory_size >> 14))
-        return NULL;
     list_remove(&d->spare_node);
     list_remove(&d->hash_node);
     if (!d->inode)
         list_remove(&d->notes);
     spare_count--;
     return d;
+}
+
+static struct dentry *spare_evict(void)
+{
+    struct dentry *d = list_first(&spare, struct dentry, spare_node);
+    return d && spare_count > MIN(DENTRY_SPARE_MAX, plat_info.memory_size >> 14) ? spare_remove(d) : NULL;
 }
 
 /* d, which nobody holds, stays for a while; what has to go for it. */
@@ -313,14 +316,8 @@ static struct dentry *spare_take(const struct superblock *sb)
 {
     struct dentry *d;
     list_for_each (d, &spare, spare_node) {
-        if ((d->inode ? d->inode : d->parent->inode)->sb == sb) {
-            list_remove(&d->spare_node);
-            list_remove(&d->hash_node);
-            if (!d->inode)
-                list_remove(&d->notes);
-            spare_count--;
-            return d;
-        }
+        if ((d->inode ? d->inode : d->parent->inode)->sb == sb)
+            return spare_remove(d);
     }
     return NULL;
 }
