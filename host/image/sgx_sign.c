@@ -288,7 +288,12 @@ int rsa3_private(const char *key_path, const uint8_t number[static SGX_KEY_SIZE]
                  EVP_PKEY_decrypt(ctx, result, &size, number, SGX_KEY_SIZE) > 0 && size == SGX_KEY_SIZE;
     EVP_PKEY_CTX_free(ctx);
     EVP_PKEY_free(key);
-    return is_ok ? 0 : openssl_error(err, "the key does not decrypt it");
+    if (is_ok)
+        return 0;
+    if (ERR_GET_REASON(ERR_peek_last_error()) != RSA_R_DATA_TOO_LARGE_FOR_MODULUS)
+        return openssl_error(err, "the key does not decrypt it");
+    ERR_clear_error();
+    return error_set(err, "this is not encrypted to the key of %s, but to another key, or was changed", key_path);
 }
 
 int sgx_sig_take(struct sgx_sigstruct *sig, const char *public_key_path, const uint8_t signature[static SGX_KEY_SIZE], struct error *err)
