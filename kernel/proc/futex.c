@@ -13,6 +13,7 @@
  * Locks: one per bucket; two are taken in the order of their addresses. Nothing else is taken under
  * them but the task's own lock.
  */
+#include "heap/heap.h"
 #include "mm/usercopy.h"
 #include "proc/futex.h"
 
@@ -136,13 +137,22 @@ static void waiter_timeout(struct timer *timer)
     task_wake(&w->thread->task);
 }
 
-static int waiter_sleep(struct futex_waiter *w)
+static bool is_any_woken(const struct futex_waiter *w, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (!__atomic_load_n(&w[i].bucket, __ATOMIC_ACQUIRE))
+            return true;
+    }
+    return false;
+}
+
+static int waiters_sleep(struct futex_waiter *w, unsigned count)
 {
     struct task *task = &w->thread->task;
     for (;;) {
         task_sleep_begin(true);
         int result = 1;
-        if (!__atomic_load_n(&w->bucket, __ATOMIC_ACQUIRE))
+        if (is_any_woken(w, count))
             result = 0;
         else if (__atomic_load_n(&w->is_timed_out, __ATOMIC_ACQUIRE))
             result = -ETIMEDOUT;
@@ -156,50 +166,80 @@ static int waiter_sleep(struct futex_waiter *w)
     }
 }
 
-int futex_waiter_sleep(struct futex_waiter *w, ns_t deadline)
+int futex_waiters_sleep(struct futex_waiter *w, unsigned count, ns_t deadline)
 {
     if (deadline == NS_NEVER)
-        return waiter_sleep(w);
+        return waiters_sleep(w, count);
     timer_init(&w->timer, waiter_timeout);
     timer_arm(&w->timer, deadline);
-    int err = waiter_sleep(w);
+    int err = waiters_sleep(w, count);
     timer_cancel(&w->timer);
     return err;
 }
 
-/* In the bucket already: sleeps, unless the word has changed before we got there. */
-static int waiter_wait(struct futex_waiter *w, const struct futex_wait *wait)
+/* -EAGAIN: the word has another value. */
+static int word_check(const struct futex_wait *wait)
 {
     uint32_t value;
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
     int err = load_user_u32(wait->addr, &value);
-    if (err < 0)
-        return err;
-    return value == wait->expected ? futex_waiter_sleep(w, wait->deadline) : -EAGAIN;
+    return err < 0 ? err : value == wait->expected ? 0 : -EAGAIN;
+}
+
+static void waiter_enter(struct futex_waiter *w, const struct futex_wait *wait)
+{
+    struct futex_bucket *b = futex_bucket_of(wait->addr);
+    w->thread = thread_current();
+    w->vm = w->thread->process->vm;
+    w->addr = wait->addr;
+    w->bitset = wait->bitset;
+    w->is_private = wait->is_private;
+    futex_bucket_lock(b);
+    futex_bucket_add(b, w);
+    spin_unlock(&b->lock);
 }
 
 int futex_wait(const struct futex_wait *wait)
 {
-    uint32_t value;
-    int err = load_user_u32(wait->addr, &value); /* brings the page in, before we stand in a queue */
+    struct futex_waiter w = {0};
+    int err = word_check(wait); /* brings the page in, before we stand in a queue */
     if (err < 0)
         return err;
-    if (value != wait->expected)
-        return -EAGAIN;
-    struct thread *t = thread_current();
-    struct futex_waiter w = {
-        .thread = t,
-        .vm = t->process->vm,
-        .addr = wait->addr,
-        .bitset = wait->bitset,
-        .is_private = wait->is_private,
-    };
-    struct futex_bucket *b = futex_bucket_of(wait->addr);
-    futex_bucket_lock(b);
-    futex_bucket_add(b, &w);
-    spin_unlock(&b->lock);
-    err = waiter_wait(&w, wait);
+    waiter_enter(&w, wait);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    err = word_check(wait);
+    if (!err)
+        err = futex_waiters_sleep(&w, 1, wait->deadline);
     return futex_waiter_remove(&w) ? err : 0; /* who was woken must not pass it over */
+}
+
+static int words_check(const struct futex_wait *waits, unsigned count)
+{
+    int err = 0;
+    for (unsigned i = 0; i < count && !err; i++)
+        err = word_check(&waits[i]);
+    return err;
+}
+
+int futex_wait_any(const struct futex_wait *waits, unsigned count, ns_t deadline)
+{
+    int woken = -1, err = words_check(waits, count);
+    if (err < 0)
+        return err;
+    struct futex_waiter *w = heap_zalloc(count * sizeof(*w)); /* 128 at most */
+    if (!w)
+        return -ENOMEM;
+    for (unsigned i = 0; i < count; i++)
+        waiter_enter(&w[i], &waits[i]);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    err = words_check(waits, count);
+    if (!err)
+        err = futex_waiters_sleep(w, count, deadline);
+    for (unsigned i = 0; i < count; i++) {
+        if (!futex_waiter_remove(&w[i]))
+            woken = (int)i;
+    }
+    heap_free(w);
+    return woken >= 0 ? woken : err;
 }
 
 /* ---- requeueing --------------------------------------------------------------------------------------------- */

@@ -41,8 +41,8 @@ void futex_bucket_lock(struct futex_bucket *b); /* spin_unlock(&b->lock) ends it
 void futex_bucket_add(struct futex_bucket *b, struct futex_waiter *w); /* under its lock */
 /* Takes the waiter off whatever bucket it is in. False: it was woken before. */
 bool futex_waiter_remove(struct futex_waiter *w);
-/* Until it is woken (0), the deadline (-ETIMEDOUT) or a signal (-EINTR); the waiter is in a bucket already. May block. */
-nodiscard int futex_waiter_sleep(struct futex_waiter *w, ns_t deadline);
+/* Until one of them is woken (0), the deadline (-ETIMEDOUT) or a signal (-EINTR); the waiters, the caller's, are in buckets already. May block. */
+nodiscard int futex_waiters_sleep(struct futex_waiter *w, unsigned count, ns_t deadline);
 /* Under the bucket's lock: off the bucket and into the batch. The waiter's stack frame may be gone when it returns. */
 void futex_waiter_release(struct futex_bucket *b, struct futex_waiter *w, struct futex_wake_batch *batch);
 void futex_wake_flush(struct futex_wake_batch *batch); /* outside the lock */

@@ -72,7 +72,7 @@ int futex_lock(uaddr_t addr, bool is_private, bool may_wait, ns_t deadline)
     mutex_unlock(&lock_serial);
     if (err != -EAGAIN || !may_wait)
         return err;
-    err = futex_waiter_sleep(&w, deadline);
+    err = futex_waiters_sleep(&w, 1, deadline);
     return futex_waiter_remove(&w) ? err : 0; /* it was handed over */
 }
 

@@ -233,6 +233,8 @@ struct futex_wait {
 };
 /* 0, -EAGAIN (the word differs), -ETIMEDOUT, -EINTR, -EFAULT. */
 nodiscard int futex_wait(const struct futex_wait *wait);
+/* As futex_wait, for the first of several words (FUTEX_WAITV_MAX at most): its index. Their own deadlines do not count. */
+nodiscard int futex_wait_any(const struct futex_wait *waits, unsigned count, ns_t deadline);
 /* Wakes up to count waiters of a word. is_private: of the caller's memory only. The number woken. */
 int futex_wake(uaddr_t addr, bool is_private, int count, uint32_t bitset);
 /* Wakes `wake` waiters of addr, moves up to `move` others to wait at `to`. The number of both. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* futex(2). The locks of FUTEX_LOCK_PI are handed over in order; FUTEX_WAIT_REQUEUE_PI, that no C library uses any more, is -ENOSYS. */
 #include <linux/futex.h>
+#include "heap/heap.h"
 #include "mm/usercopy.h"
 #include "proc/internal.h"
 #include "syscall/timespec.h"
@@ -202,4 +203,50 @@ int64_t sys_futex(uaddr_t addr, int op, unsigned value, uaddr_t timeout, uaddr_t
     default:
         return -ENOSYS;
     }
+}
+
+/* ---- futex_waitv(2) ----------------------------------------------------------------------------------------- */
+
+static int futex_waitv_read(uaddr_t addr, struct futex_wait *wait)
+{
+    struct futex_waitv w;
+    int err = copy_from_user(&w, addr, sizeof(w));
+    if (err)
+        return err;
+    if (!(w.flags & FUTEX_32) || w.flags & ~(unsigned)(FUTEX_32 | FUTEX_PRIVATE_FLAG) || w.__reserved || w.val > UINT32_MAX || !is_aligned(w.uaddr, 4))
+        return -EINVAL;
+    *wait = (struct futex_wait){.addr = w.uaddr, .expected = (uint32_t)w.val, .bitset = ~0U, .is_private = w.flags & FUTEX_PRIVATE_FLAG};
+    return user_range_ok(w.uaddr, 4) ? 0 : -EFAULT;
+}
+
+static int futex_waitv_deadline(uaddr_t timeout, int clock, ns_t *deadline)
+{
+    *deadline = NS_NEVER;
+    if (!timeout)
+        return 0;
+    if (clock != CLOCK_MONOTONIC && clock != CLOCK_REALTIME)
+        return -EINVAL;
+    int err = timespec_read(timeout, deadline);
+    if (!err && clock == CLOCK_REALTIME)
+        *deadline = deadline_of_realtime(*deadline);
+    return err;
+}
+
+int64_t sys_futex_waitv(uaddr_t addr, unsigned count, unsigned flags, uaddr_t timeout, int clock)
+{
+    ns_t deadline;
+    if (flags || count == 0 || count > FUTEX_WAITV_MAX || !addr)
+        return -EINVAL;
+    int err = futex_waitv_deadline(timeout, clock, &deadline);
+    if (err)
+        return err;
+    struct futex_wait *waits = heap_alloc(count * sizeof(*waits));
+    if (!waits)
+        return -ENOMEM;
+    for (unsigned i = 0; i < count && !err; i++)
+        err = futex_waitv_read(addr + i * sizeof(struct futex_waitv), &waits[i]);
+    if (!err)
+        err = futex_wait_any(waits, count, deadline);
+    heap_free(waits);
+    return err == -EINTR ? -ERESTARTSYS : err;
 }
