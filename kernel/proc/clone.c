@@ -10,6 +10,7 @@
 #include "heap/heap.h"
 #include "platform/plat.h"
 #include "proc/internal.h"
+#include "proc/seccomp.h"
 
 #define CLONE_NAMESPACES                                                                           \
     (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |  \
@@ -229,6 +230,7 @@ static int64_t clone_thread(struct thread *parent, struct thread *child,
     int32_t tid = child->tid;
     put_parent_tid(req, tid);
     process_add_thread(p, child);
+    seccomp_inherit(child, parent);
     spin_lock(&process_tree_lock);
     tid_publish(child);
     spin_unlock(&process_tree_lock);
@@ -346,6 +348,7 @@ static int64_t clone_process(struct thread *parent, struct thread *leader,
     int32_t pid = leader->tid;
     leader->task.vm = child->vm;
     process_add_thread(child, leader);
+    seccomp_inherit(leader, thread_current());
     process_publish(child, leader, req->flags);
     child_start(p, leader, req, done);
     process_put(child); /* the maker's */

@@ -258,7 +258,7 @@ static void memory_farewell(struct thread *t)
  * destroy it, and does it while it holds on to it, lest another process of its conflict set comes
  * in halfway.
  */
-static bool thread_leave_live(struct thread *t, int code)
+static bool thread_leave_live(struct thread *t, int wait_status)
 {
     struct process *p = t->process;
     spin_lock(&p->lock);
@@ -266,7 +266,7 @@ static bool thread_leave_live(struct thread *t, int code)
     if (!is_last)
         thread_switch_memory(NULL);
     if (is_last && !p->is_exiting) {
-        p->exit_status = (code & 0xff) << 8;
+        p->exit_status = wait_status;
         __atomic_store_n(&p->is_exiting, true, __ATOMIC_RELEASE);
     }
     spin_unlock(&p->lock);
@@ -357,14 +357,13 @@ static void process_finish(struct process *p)
     release_all(&unwanted);
 }
 
-void thread_exit(int code)
+void thread_exit(int wait_status)
 {
     struct thread *t = thread_current();
     struct process *p = t->process;
     thread_reap();
-    t->exit_code = code;
     memory_farewell(t);
-    bool is_last = thread_leave_live(t, code);
+    bool is_last = thread_leave_live(t, wait_status);
     if (is_last) {
         itimers_fini(p);
         posix_timers_fini(p);
@@ -400,7 +399,7 @@ void process_exit_group(int wait_status)
         spin_unlock(&p->signals.lock);
     }
     spin_unlock(&p->lock);
-    thread_exit(wait_status >> 8);
+    thread_exit(wait_status);
 }
 
 int process_kill_other_threads(void)

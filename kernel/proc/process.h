@@ -44,7 +44,6 @@ struct thread {
     uint64_t robust_list_size;
     struct completion *vfork_done; /* the parent that waits for our exec or exit */
     char name[16];
-    int exit_code;
     uint64_t syscall_nr;      /* the one in progress, for strace, restart and /proc; UINT64_MAX: none */
     int (*restart)(struct thread *t); /* restart_syscall(2): goes on with what is in restart_data */
     uint64_t restart_data[4];
@@ -57,6 +56,8 @@ struct thread {
     void *sigframe;           /* buffer for signal frames, made at the first one */
     bool shares_files;        /* with another process: exec copies the table first */
     bool keep_caps;           /* PR_SET_KEEPCAPS */
+    uint8_t seccomp_mode;     /* SECCOMP_MODE_*; this and the next: seccomp.c */
+    struct seccomp_filter *seccomp; /* the newest filter; NULL: none */
     int sched_policy, sched_priority, ioprio;
     struct { uint64_t runtime, deadline, period; } sched_deadline; /* of SCHED_DEADLINE */
     bool sched_reset_on_fork;
@@ -257,7 +258,7 @@ nodiscard int process_exec(const struct path *start, const char *path, unsigned 
                            uaddr_t argv, uaddr_t envp);
 /* The same with the file open, which it takes. execfn: what AT_EXECFN will say. */
 nodiscard int process_exec_file(struct file *f, const char *execfn, uaddr_t argv, uaddr_t envp);
-_Noreturn void thread_exit(int code);
+_Noreturn void thread_exit(int wait_status); /* the process's too, if it was the last */
 _Noreturn void process_exit_group(int wait_status);
 
 struct process_counts {

@@ -433,11 +433,16 @@ void signal_raise_group(int32_t pgid, int signo)
 
 void signal_force(int signo, int code, uint64_t addr)
 {
-    struct thread *t = thread_current();
-    struct process *p = t->process;
     siginfo_t info = {.si_signo = signo, .si_code = code};
     info.si_addr = (void *)(uintptr_t)addr;
-    struct signal_entry *e = entry_create(p, signo, &info);
+    signal_force_info(signo, &info);
+}
+
+void signal_force_info(int signo, const siginfo_t *info)
+{
+    struct thread *t = thread_current();
+    struct process *p = t->process;
+    struct signal_entry *e = entry_create(p, signo, info);
     spin_lock(&p->signals.lock);
     struct signal_action *action = &p->signals.actions->action[signo - 1];
     if (action->handler == (uint64_t)(uintptr_t)SIG_IGN || (t->signals.mask & signal_bit(signo))) {

@@ -63,6 +63,7 @@ nodiscard int signal_send_group(int32_t pgid, int signo, const siginfo_t *info);
 void signal_raise_group(int32_t pgid, int signo);
 /* A fault of the calling thread: cannot be blocked or ignored. */
 void signal_force(int signo, int code, uint64_t addr);
+void signal_force_info(int signo, const siginfo_t *info);
 bool signal_is_pending(const struct thread *t); /* one that is not blocked */
 /* Is this signal blocked or ignored by the calling thread? For terminal job control. */
 bool signal_is_blocked_or_ignored(int signo);

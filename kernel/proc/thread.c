@@ -7,6 +7,7 @@
 #include "base/string.h"
 #include "heap/heap.h"
 #include "proc/internal.h"
+#include "proc/seccomp.h"
 #include "time/clock.h"
 
 static struct {
@@ -46,6 +47,7 @@ static void thread_free(struct thread *t)
         cred_put(t->cred);
     if (t->process)
         process_put(t->process);
+    seccomp_filter_put(t->seccomp);
     heap_free(t->sigframe);
     heap_free(t);
 }

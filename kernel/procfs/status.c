@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stat, status, statm and limits of processes and threads. */
+#include "proc/seccomp.h"
 #include "procfs/internal.h"
 #include "time/clock.h"
 #include "tty/tty.h"
@@ -203,7 +204,8 @@ static void status_cpus_show(const struct facts *f, struct text *t)
 {
     uint64_t all = vcpu_count < 64 ? (1ULL << vcpu_count) - 1 : ~0ULL, mask = f->thread ? f->thread->task.affinity & all : all;
     const char *separator = "";
-    text_add(t, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n", f->process->no_new_privs);
+    text_add(t, "NoNewPrivs:\t%d\nSeccomp:\t%d\nSeccomp_filters:\t%u\n", f->process->no_new_privs, f->thread ? f->thread->seccomp_mode : 0,
+             f->thread ? seccomp_filter_count(f->thread) : 0);
     text_add(t, "Cpus_allowed:\t%llx\nCpus_allowed_list:\t", (unsigned long long)mask);
     for (unsigned i = 0; i < vcpu_count; i++) {
         unsigned first = i;

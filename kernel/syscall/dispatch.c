@@ -6,6 +6,7 @@
 #include "hostcall/hostcall.h"
 #include "platform/plat.h"
 #include "proc/process.h"
+#include "proc/seccomp.h"
 #include "syscall/stats.h"
 
 static uint64_t unknown_named[SYSCALL_TABLE_SIZE / 64];
@@ -59,6 +60,8 @@ void syscall_dispatch(struct arch_regs *regs)
     uint64_t args[6];
     arch_regs_syscall_args(regs, args);
     t->syscall_nr = nr;
-    int64_t result = unlikely(thread_call_is_timed(t)) ? call_timed(nr, args) : call(nr, args);
+    int64_t result;
+    if (likely(!t->seccomp_mode) || !seccomp_stops(regs, nr, args, &result))
+        result = unlikely(thread_call_is_timed(t)) ? call_timed(nr, args) : call(nr, args);
     arch_regs_set_result(regs, result);
 }

@@ -5,6 +5,7 @@
 #include <linux/limits.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <linux/securebits.h>
 #include <linux/wait.h>
 #include "abi/linux/arch_prctl.h"
@@ -192,7 +193,7 @@ int64_t sys_execveat(int dirfd, uaddr_t user_path, uaddr_t argv, uaddr_t envp, u
 
 int64_t sys_exit(int code)
 {
-    thread_exit(code & 0xff);
+    thread_exit((code & 0xff) << 8);
 }
 
 int64_t sys_exit_group(int code)
@@ -563,6 +564,19 @@ static int64_t prctl_set(int option, uint64_t value)
     }
 }
 
+/* The older way to seccomp(2). */
+static int64_t prctl_seccomp(uint64_t mode, uaddr_t fprog)
+{
+    switch (mode) {
+    case SECCOMP_MODE_STRICT:
+        return sys_seccomp(SECCOMP_SET_MODE_STRICT, 0, 0);
+    case SECCOMP_MODE_FILTER:
+        return sys_seccomp(SECCOMP_SET_MODE_FILTER, 0, fprog);
+    default:
+        return -EINVAL;
+    }
+}
+
 /* Answers that go to an address. */
 static int64_t prctl_get_at(int option, uaddr_t addr)
 {
@@ -613,8 +627,11 @@ int64_t sys_prctl(int option, uint64_t arg2, uint64_t arg3, uint64_t arg4, uint6
     case PR_SET_THP_DISABLE:
     case PR_GET_THP_DISABLE:
         return prctl_huge_pages(option, arg2, arg3, arg4, arg5);
-    case PR_GET_SECCOMP: /* mode 0: none */
-    case PR_GET_TIMING:  /* statistical */
+    case PR_GET_SECCOMP:
+        return thread_current()->seccomp_mode;
+    case PR_SET_SECCOMP:
+        return prctl_seccomp(arg2, arg3);
+    case PR_GET_TIMING: /* statistical */
     case PR_TASK_PERF_EVENTS_DISABLE: /* there are none */
     case PR_TASK_PERF_EVENTS_ENABLE:
         return 0;
@@ -625,7 +642,7 @@ int64_t sys_prctl(int option, uint64_t arg2, uint64_t arg3, uint64_t arg4, uint6
     case PR_GET_CHILD_SUBREAPER:
     case PR_GET_TID_ADDRESS:
         return prctl_get_at(option, arg2);
-    default: /* the rest, also seccomp and PR_SET_VMA: as a kernel built without them */
+    default: /* the rest, also PR_SET_VMA: as a kernel built without them */
         return prctl_set(option, arg2);
     }
 }
