@@ -132,7 +132,7 @@ ns_t socket_deadline(ns_t timeout)
 
 int64_t socket_send(struct socket *s, struct message *m)
 {
-    if (m->flags & MSG_OOB)
+    if ((m->flags & MSG_OOB) && !s->ops->has_urgent)
         return -EOPNOTSUPP;
     if (m->scm.rights && s->family != AF_UNIX)
         return -EINVAL;
@@ -145,7 +145,7 @@ int64_t socket_send(struct socket *s, struct message *m)
 
 int64_t socket_receive(struct socket *s, struct message *m)
 {
-    if (m->flags & MSG_OOB)
+    if ((m->flags & MSG_OOB) && !s->ops->has_urgent)
         return -EINVAL; /* there is none, ever */
     if (m->flags & MSG_ERRQUEUE)
         return -EAGAIN;

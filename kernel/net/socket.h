@@ -49,6 +49,7 @@ struct socket_ops {
     void (*option_changed)(struct socket *s, int level, int name);                              /* nothing */
     void (*close)(struct socket *s);   /* the last descriptor went; may sleep */
     void (*destroy)(struct socket *s); /* the last reference went; not under a lock */
+    bool has_urgent;                   /* send and receive know MSG_OOB */
 };
 #define SOCKET_OPTION_SIZE 256
 

@@ -198,6 +198,8 @@ static int wait_room(struct stream *st, bool nonblock, ns_t deadline)
 int64_t stream_write(struct stream *st, struct message *m, ns_t deadline)
 {
     int64_t done = 0, n = 0;
+    if (unlikely(m->flags & MSG_OOB))
+        return stream_write_urgent(st, m, deadline);
     while (m->it->left > 0) {
         mutex_lock(&st->tx);
         n = put_some(st, m);
@@ -290,9 +292,11 @@ static int64_t get_some(struct stream *st, struct message *m, uint64_t skip, boo
             return err;
         *stop = true;
     }
+    *stop |= stream_urgent_limit(st, st->ring.tail + skip, &limit);
     int64_t n = ring_get(&st->ring, skip, limit, m->it);
     if (n > 0 && !(m->flags & MSG_PEEK)) {
         ring_get_done(&st->ring, (uint64_t)n);
+        stream_urgent_pass(st);
         if (unlikely(*stop))
             marks_retire(st);
         trim(st);
@@ -354,6 +358,8 @@ int64_t stream_read(struct stream *st, struct message *m, ns_t deadline)
 {
     bool is_peek = m->flags & MSG_PEEK, stop = false;
     int64_t done = 0, n = 0;
+    if (unlikely(m->flags & MSG_OOB))
+        return stream_read_urgent(st, m);
     while (m->it->left > 0 && !stop) {
         n = read_piece(st, m, is_peek ? (uint64_t)done : 0, &stop);
         if (n > 0) {

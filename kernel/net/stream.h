@@ -30,7 +30,11 @@ struct stream {
     struct socket *writer;   /* NULL: none yet, or the host. Set once */
     const struct stream_source *source; /* besides what the peer writes; NULL: none. Set once */
     uint32_t keep;           /* an empty ring that is larger is given back */
+    unsigned urgent;         /* enum stream_urgent; atomic; this and the next change under lock: urgent.c */
+    uint64_t urgent_at;      /* where in the ring's count of bytes the urgent one belongs */
+    uint8_t urgent_byte;     /* URGENT_WAITS: it lies here, not in the ring */
 };
+enum stream_urgent { URGENT_NONE, URGENT_WAITS, URGENT_READ, URGENT_INLINE };
 enum {
     STREAM_ENDED = 1,  /* nothing more comes */
     STREAM_BROKEN = 2, /* nobody will read */
@@ -44,6 +48,15 @@ void stream_fini(struct stream *st);
 nodiscard int64_t stream_write(struct stream *st, struct message *m, ns_t deadline);
 /* 0 at the end. MSG_PEEK, MSG_WAITALL; the owner's pending error. */
 nodiscard int64_t stream_read(struct stream *st, struct message *m, ns_t deadline);
+
+/* MSG_OOB: the last byte of what is sent. stream_write and stream_read do it; the owner's oob_inline says where the byte goes. */
+nodiscard int64_t stream_write_urgent(struct stream *st, struct message *m, ns_t deadline);
+nodiscard int64_t stream_read_urgent(struct stream *st, struct message *m); /* -EINVAL: none waits */
+bool stream_is_at_mark(struct stream *st);        /* all before the urgent byte is read, and nothing behind it */
+uint32_t stream_urgent_events(struct stream *st); /* EPOLLPRI or 0 */
+/* With rx held. Cuts what is read at pos down to what lies before the mark: true if it did. */
+bool stream_urgent_limit(struct stream *st, uint64_t pos, uint64_t *limit);
+void stream_urgent_pass(struct stream *st); /* tail moved */
 
 /* Brings some of what the source has into an empty ring, to know how much there is. */
 nodiscard int stream_fetch(struct stream *st);

@@ -282,7 +282,7 @@ static int64_t tcp_send(struct socket *s, struct message *m)
     if (err)
         return err;
     if (unlikely(i->host))
-        return tcp_host_send(i, m);
+        return m->flags & MSG_OOB ? -EOPNOTSUPP : tcp_host_send(i, m);
     if (unlikely(__atomic_load_n(&i->is_peer_gone, __ATOMIC_ACQUIRE)))
         return send_to_nobody(i, m);
     int64_t n = stream_write(&i->peer->in, m, m->nonblock ? 0 : socket_deadline(s->send_timeout));
@@ -411,7 +411,7 @@ static uint32_t poll_connected(struct inet_socket *i, unsigned shut)
         events |= EPOLLOUT | EPOLLWRNORM;
     if (i->host && (host_ready(i->host) & HOST_HUNG_UP))
         events |= EPOLLRDHUP;
-    return events;
+    return events | stream_urgent_events(&i->in);
 }
 
 static bool is_host_readable(struct inet_socket *i)
@@ -459,7 +459,7 @@ static int64_t tcp_ioctl(struct socket *s, unsigned cmd, uint64_t arg)
     case SIOCOUTQ:
         return put_user(arg, inet_state(i) == INET_CONNECTED && i->peer ? (int)ring_used(&i->peer->in.ring) : 0);
     case SIOCATMARK:
-        return put_user(arg, 0);
+        return put_user(arg, (int)stream_is_at_mark(&i->in));
     default:
         return -ENOTTY;
     }
@@ -481,4 +481,5 @@ const struct socket_ops tcp_ops = {
     .option_changed = inet_option_changed,
     .close = tcp_close,
     .destroy = inet_destroy,
+    .has_urgent = true,
 };

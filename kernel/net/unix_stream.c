@@ -38,6 +38,7 @@ static uint32_t unix_stream_poll(struct socket *s)
         events |= EPOLLIN | EPOLLRDNORM;
     if (state == UNIX_LISTENING)
         return events;
+    events |= stream_urgent_events(&u->in);
     if (state != UNIX_CONNECTED || stream_is_writable(&u->peer->in))
         events |= EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
     return events;
@@ -52,6 +53,8 @@ static int64_t unix_stream_ioctl(struct socket *s, unsigned cmd, uint64_t arg)
         return unix_state(u) == UNIX_LISTENING ? -EINVAL : put_user(arg, (int)ring_used(&u->in.ring));
     case SIOCOUTQ:
         return put_user(arg, is_connected ? (int)ring_used(&u->peer->in.ring) : 0);
+    case SIOCATMARK:
+        return put_user(arg, (int)stream_is_at_mark(&u->in));
     default:
         return -ENOTTY;
     }
@@ -73,4 +76,5 @@ const struct socket_ops unix_stream_ops = {
     .option_changed = unix_option_changed,
     .close = unix_close,
     .destroy = unix_destroy,
+    .has_urgent = true,
 };
