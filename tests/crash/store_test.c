@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include "fs/store/internal.h"
 #include "medium.h"
 
 static const uint8_t key[STORE_KEY_SIZE] = {1, 2, 3};
@@ -31,7 +32,11 @@ static void reopen(void)
     if (st)
         store_close(st);
     st = NULL;
-    NEED(store_open(&medium.dev, key, 0, &st) == 0);
+    int err = store_open(&medium.dev, key, 0, &st);
+    if (err) {
+        snprintf(why, sizeof(why), "store_open: %s", strerror(-err));
+        longjmp(failed, 1);
+    }
 }
 
 static void begin(uint64_t blocks)
@@ -152,6 +157,54 @@ static size_t entries(uint64_t dir)
     uint64_t pos = 0;
     NEED(store_readdir(st, dir, &pos, &c.sink) == 0);
     return c.count;
+}
+
+/* The lowest leaves go (values so large that they are not joined), and then what is lower than all that is left comes, and needs new ones. */
+static void test_first_keys(void)
+{
+    enum { COUNT = 1000, GONE = 200 };
+    static const uint8_t value[STORE_VALUE_MAX];
+    begin(16384);
+    for (uint64_t i = 0; i < COUNT; i++)
+        NEED(btree_put(st, (struct key){0, COUNT + i}, value, sizeof(value)) == 0);
+    for (uint64_t i = 0; i < GONE; i++)
+        NEED(btree_delete(st, (struct key){0, COUNT + i}) == 0);
+    for (uint64_t i = 0; i < GONE; i++)
+        NEED(btree_put(st, (struct key){0, i}, value, sizeof(value)) == 0);
+    NEED(store_commit(st) == 0);
+    reopen();
+    for (uint64_t i = 0; i < 2 * COUNT; i++) {
+        struct path path;
+        bool is_there = i < GONE || i >= COUNT + GONE;
+        NEED(btree_find(st, (struct key){0, i}, &path) == (is_there ? 0 : -ENOENT));
+    }
+}
+
+/* Runs of keys come and go, small and large values, against a model. */
+static void test_ranges(void)
+{
+    enum { COUNT = 3000 };
+    static const uint8_t value[STORE_VALUE_MAX];
+    static bool model[COUNT];
+    struct path path;
+    begin(32768);
+    for (unsigned round = 0; round < 400; round++) {
+        static const size_t sizes[] = {1, 44, 300, STORE_VALUE_MAX};
+        unsigned start = (unsigned)rand() % COUNT, end = start + (unsigned)rand() % 600;
+        size_t size = sizes[rand() % 4];
+        bool is_put = rand() % 2;
+        for (unsigned i = start; i < end && i < COUNT; i++) {
+            struct key key = {0, i};
+            NEED((is_put ? btree_put(st, key, value, size) : btree_delete(st, key)) == (is_put || model[i] ? 0 : -ENOENT));
+            model[i] = is_put;
+        }
+        if (round % 20 == 19) {
+            NEED(store_commit(st) == 0);
+            reopen();
+        }
+        for (unsigned i = 0; i < COUNT; i += 7)
+            NEED(btree_find(st, (struct key){0, i}, &path) == (model[i] ? 0 : -ENOENT));
+    }
 }
 
 static void test_many_names(void)
@@ -434,7 +487,7 @@ static const struct {
     const char *name;
     void (*run)(void);
 } tests[] = {
-    {"format", test_format}, {"names", test_names},     {"many-names", test_many_names}, {"data", test_data},
+    {"format", test_format}, {"names", test_names}, {"first-keys", test_first_keys}, {"ranges", test_ranges},     {"many-names", test_many_names}, {"data", test_data},
     {"extents", test_extents_at_once}, {"log", test_log}, {"space", test_space}, {"xattrs", test_xattrs},
     {"orphans", test_orphans}, {"snapshots", test_snapshots}, {"errors", test_errors}, {"random", test_random},
 };
@@ -449,10 +502,13 @@ static bool run(void (*test)(void))
     return true;
 }
 
-int main(void)
+/* All tests, or the one that is named. */
+int main(int argc, char **argv)
 {
     int failures = 0;
     for (size_t i = 0; i < ARRAY_COUNT(tests); i++) {
+        if (argc > 1 && strcmp(argv[1], tests[i].name) != 0)
+            continue;
         bool is_ok = run(tests[i].run);
         printf(is_ok ? "ok store/%s\n" : "FAIL store/%s: %s\n", tests[i].name, why);
         fflush(stdout);

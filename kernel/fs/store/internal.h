@@ -125,6 +125,10 @@ void node_remove(struct node *n, unsigned idx);
 /* The items from idx on go to the end of `to`. */
 void node_move(struct node *from, unsigned idx, struct node *to, void *scratch);
 unsigned node_lower_bound(const struct node *n, struct key key); /* the first slot >= key */
+/*
+ * The child whose range key is in: it begins at its slot's key. The first child takes all that is below the second's; its own key is not
+ * looked at, for when the children before it have gone lower items may have come, and have filled leaves of their own.
+ */
 unsigned node_child_for(const struct node *n, struct key key);
 
 /* ---- btree.c: all of them. A path is good until the tree changes. ---- */

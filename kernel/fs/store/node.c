@@ -33,6 +33,7 @@ void node_destroy(struct node *n)
     heap_free(n);
 }
 
+/* Of an inner node the first slot's key says nothing (node_child_for): it may even be above the second's. */
 static bool slot_is_sound(const struct store_node *block, unsigned idx, unsigned level)
 {
     const struct store_slot *s = node_slots((struct store_node *)(uintptr_t)block) + idx;
@@ -40,7 +41,7 @@ static bool slot_is_sound(const struct store_node *block, unsigned idx, unsigned
         return false;
     if (level > 0 && s->size != sizeof(struct store_ptr))
         return false;
-    return idx == 0 || key_less((struct key){s[-1].hi, s[-1].lo}, (struct key){s->hi, s->lo});
+    return idx == 0 || (idx == 1 && level > 0) || key_less((struct key){s[-1].hi, s[-1].lo}, (struct key){s->hi, s->lo});
 }
 
 int node_check(const struct store_node *block, unsigned level)
@@ -139,11 +140,15 @@ unsigned node_lower_bound(const struct node *n, struct key key)
     return low;
 }
 
-/* The first child also takes what is below its key. */
 unsigned node_child_for(const struct node *n, struct key key)
 {
-    unsigned idx = node_lower_bound(n, key);
-    if (idx < node_count(n) && key_equal(node_key(n, idx), key))
-        return idx;
-    return idx > 0 ? idx - 1 : 0;
+    unsigned low = 1, high = node_count(n);
+    while (low < high) {
+        unsigned mid = (low + high) / 2;
+        if (key_less(key, node_key(n, mid)))
+            high = mid;
+        else
+            low = mid + 1;
+    }
+    return low - 1;
 }
