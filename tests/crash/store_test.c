@@ -194,8 +194,8 @@ static void test_ranges(void)
         size_t size = sizes[rand() % 4];
         bool is_put = rand() % 2;
         for (unsigned i = start; i < end && i < COUNT; i++) {
-            struct key key = {0, i};
-            NEED((is_put ? btree_put(st, key, value, size) : btree_delete(st, key)) == (is_put || model[i] ? 0 : -ENOENT));
+            const struct key at = {0, i};
+            NEED((is_put ? btree_put(st, at, value, size) : btree_delete(st, at)) == (is_put || model[i] ? 0 : -ENOENT));
             model[i] = is_put;
         }
         if (round % 20 == 19) {
