@@ -57,6 +57,27 @@ static void set_free(struct conflict_set *set)
     heap_free(set);
 }
 
+void frames_free(struct vmspace *vm)
+{
+    for (unsigned i = 0; i < vm->frames.count; i++) {
+        for (unsigned k = 0; k < SHADOW_PAGES; k++) {
+            if (vm->frames.leaves[i].frames[k])
+                (void)frame_put(vm->frames.leaves[i].frames[k]);
+        }
+    }
+    shadow_fini(&vm->frames);
+}
+
+/* vm, which has all of its content in place, needs its set no more. */
+static void set_end(struct vmspace *vm)
+{
+    struct conflict_set *set = vm->set;
+    list_remove(&vm->set_node);
+    vm->set = NULL;
+    set_free(set);
+    frames_free(vm);
+}
+
 /* vm, which is not running or the caller's, gets a set of its own, with frames for what it has in place. */
 int set_create(struct vmspace *vm)
 {
@@ -77,18 +98,9 @@ int set_create(struct vmspace *vm)
         err = -ENOMEM;
     for (struct area *a = area_at_or_after(vm, 0); a && err == 0; a = area_next(a))
         err = a->is_shared ? 0 : frames_add(vm, a->start, a->end);
+    if (err)
+        set_end(vm); /* a page without a frame would be anybody's */
     return err;
-}
-
-void frames_free(struct vmspace *vm)
-{
-    for (unsigned i = 0; i < vm->frames.count; i++) {
-        for (unsigned k = 0; k < SHADOW_PAGES; k++) {
-            if (vm->frames.leaves[i].frames[k])
-                (void)frame_put(vm->frames.leaves[i].frames[k]);
-        }
-    }
-    shadow_fini(&vm->frames);
 }
 
 /*
@@ -100,12 +112,9 @@ static void set_dissolve(struct vmspace *vm)
     struct conflict_set *set = vm->set;
     if (!cold_bring(vm))
         return;
-    list_remove(&vm->set_node);
-    vm->set = NULL;
     vm->hot = set->hot;
     vm->widen_size = PAGE_SIZE;
-    set_free(set);
-    frames_free(vm);
+    set_end(vm);
 }
 
 /* Their places have no page in common. */

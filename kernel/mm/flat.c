@@ -76,6 +76,15 @@ static int areas_copy(struct vmspace *from, struct vmspace *to)
     return err;
 }
 
+/* It has nothing of its own: what lies in its areas is the parent's, and stays. */
+static void child_forget(struct vmspace *vm)
+{
+    struct area *a;
+    while (!vm->set && (a = area_at_or_after(vm, 0)))
+        area_remove(vm, a);
+    vmspace_put(vm);
+}
+
 int vmspace_fork(struct vmspace *parent, struct vmspace **child)
 {
     struct vmspace *vm;
@@ -93,7 +102,7 @@ int vmspace_fork(struct vmspace *parent, struct vmspace **child)
         err = conflict_fork(parent, vm);
     mutex_unlock(&parent->lock);
     if (err)
-        vmspace_put(vm);
+        child_forget(vm);
     else
         *child = vm;
     return err;

@@ -117,7 +117,39 @@ static void commit_in_part(struct arch_regs *regs)
     user_exit(regs, 0);
 }
 
+/* ---- a fork for which there is no memory ------------------------------------------------------------------------------ */
+
+static void spare_child(struct arch_regs *regs)
+{
+    user_exit(regs, 7);
+}
+
+/* The n-th allocation of a fork fails: the parent keeps what it has, and the next fork finds all of it. */
+static void fork_or_nothing(struct arch_regs *regs)
+{
+    uint64_t seen;
+    data = user_map(regs, PART_SIZE);
+    for (uint64_t off = 0; off < PART_SIZE; off += 4096)
+        user_put(data + off, &off, sizeof(off));
+    bool has_failed = true;
+    for (uint64_t n = 1; has_failed; n++) {
+        fake_fail(FAKE_FAULT_ALLOC, n, false);
+        int64_t pid = user_fork(regs, spare_child);
+        has_failed = fake_has_failed(FAKE_FAULT_ALLOC);
+        fake_fail(FAKE_FAULT_ALLOC, 0, false);
+        EXPECT(pid > 0 || has_failed);
+        for (uint64_t off = 0; off < PART_SIZE; off += 4096) {
+            user_get(&seen, data + off, sizeof(seen));
+            EXPECT_EQ(seen, off);
+        }
+        if (pid > 0)
+            EXPECT_EQ(user_wait(regs, pid), 7 << 8);
+    }
+    user_exit(regs, 0);
+}
+
 static const struct unit_test tests[] = {
+    {"fork_or_nothing", .user = fork_or_nothing},
     {"commit_in_part", .user = commit_in_part, .seeds = 2},
     {"threads_and_forks", .user = threads_and_forks, .vcpus = 2, .seeds = 12},
     {"threads_and_forks_3", .user = threads_and_forks, .vcpus = 3, .seeds = 12},
