@@ -18,6 +18,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* one lie at a time, so that steps are numbered */
 static struct serve *flipped;
 static uint64_t flip_state;
+static bool is_traced;
 /*
  * Flips belong to a reply: what the enclave asks for must stay what it asked for, or mem_map takes pages from anywhere. A host can do that
  * at any time, and the enclave can only stop. So a vCPU's buffer is flipped just after a reply, and not while mem_map is served.
@@ -38,6 +39,7 @@ static void begin(void)
         fprintf(stderr, "hostile: HOSTILE=mode:seed is not set\n");
         _exit(2);
     }
+    is_traced = getenv("HOSTILE_TRACE") != NULL;
     atexit(summary);
 }
 
@@ -142,11 +144,18 @@ static int64_t mem_map_serve(struct serve_vcpu *vcpu, struct mem_request *reques
     return result;
 }
 
-/* Pages that were added, and that the enclave will not accept, as it was told that there are none: the processor lets nobody touch them. */
-static void pending_forbid(const struct mem_request *request)
+/* HOSTILE_TRACE: each reply that changes memory, and each lie. */
+static void trace(const struct serve_vcpu *vcpu, uint32_t nr, const struct mem_request *request, int64_t honest)
 {
-    for (size_t i = 0; request->action == HOSTCALL_MEM_COMMIT && i < request->count; i++)
-        mprotect((void *)request->ranges[i].addr, request->ranges[i].size, PROT_NONE);
+    int64_t told = vcpu->frame->result;
+    if (!is_traced || (nr != HOSTCALL_MEM_MAP && told == honest))
+        return;
+    fprintf(stderr, "hostile: step %llu vCPU %u %s %lld -> %lld", (unsigned long long)hostile.step, vcpu->id,
+            hostile_calls[nr < hostile_call_count ? nr : 0].name, (long long)honest, (long long)told);
+    for (size_t i = 0; nr == HOSTCALL_MEM_MAP && i < request->count; i++)
+        fprintf(stderr, " %llu:%#llx+%#llx:%x", (unsigned long long)request->action, (unsigned long long)request->ranges[i].addr,
+                (unsigned long long)request->ranges[i].size, request->ranges[i].prot);
+    fputc('\n', stderr);
 }
 
 void call_serve(struct serve_vcpu *vcpu)
@@ -154,7 +163,8 @@ void call_serve(struct serve_vcpu *vcpu)
     pthread_once(&once, begin);
     vcpu->exits++;
     atomic_store(&flips_due[vcpu->id], false);
-    bool is_mem_map = vcpu->frame->nr == HOSTCALL_MEM_MAP;
+    const uint32_t nr = vcpu->frame->nr;
+    bool is_mem_map = nr == HOSTCALL_MEM_MAP;
     struct mem_request request;
     if (hostile.mode == HOSTILE_UNSEALED && is_mem_map)
         unseal((struct sgx_mem_range *)vcpu->buffer, vcpu->frame->in_size / sizeof(struct sgx_mem_range));
@@ -163,8 +173,9 @@ void call_serve(struct serve_vcpu *vcpu)
     if (hostile.mode == HOSTILE_FLIP && !flipped)
         flip_start(vcpu->serve);
     hostile_reply(&hostile, vcpu->frame, vcpu->buffer, honest);
-    if (is_mem_map && honest == 0 && vcpu->frame->result != 0)
-        pending_forbid(&request);
+    trace(vcpu, nr, &request, honest);
+    if (is_mem_map && honest == 0 && vcpu->frame->result != 0 && request.action == HOSTCALL_MEM_COMMIT)
+        sgx_mem_hide(vcpu->serve->enclave, request.ranges, request.count);
     pthread_mutex_unlock(&lock);
     atomic_store(&flips_due[vcpu->id], !is_mem_map);
 }

@@ -24,6 +24,7 @@ struct sgx_backend {
                   struct sgx_run *run);
     void (*interrupt)(struct sgx_enclave *e, unsigned vcpu);
     int (*mem_map)(struct sgx_enclave *e, unsigned action, const struct sgx_mem_range *range); /* checked already */
+    void (*mem_hide)(struct sgx_enclave *e, const struct sgx_mem_range *range); /* NULL: nobody can touch what was not accepted */
 };
 
 /* First in each backend's own struct sgx_enclave. */

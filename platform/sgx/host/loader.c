@@ -135,10 +135,20 @@ static bool is_range_legal(const struct sgx_enclave *enclave, const struct sgx_m
            r->size <= size - r->addr && r->prot <= 31;
 }
 
+void sgx_mem_hide(struct sgx_enclave *enclave, const struct sgx_mem_range *ranges, size_t count)
+{
+    const struct sgx_backend *backend = backend_of(enclave);
+    for (size_t i = 0; i < count && backend->mem_hide; i++)
+        backend->mem_hide(enclave, &ranges[i]);
+}
+
 int sgx_mem_map(struct sgx_enclave *enclave, unsigned action, const struct sgx_mem_range *ranges, size_t count)
 {
     int err = action < HOSTCALL_MEM_COMMIT || action > HOSTCALL_MEM_RELEASE ? -EINVAL : 0;
-    for (size_t i = 0; i < count && err == 0; i++)
-        err = is_range_legal(enclave, &ranges[i]) ? backend_of(enclave)->mem_map(enclave, action, &ranges[i]) : -EINVAL;
+    size_t done = 0;
+    for (; done < count && err == 0; done += err == 0)
+        err = is_range_legal(enclave, &ranges[done]) ? backend_of(enclave)->mem_map(enclave, action, &ranges[done]) : -EINVAL;
+    if (err && action == HOSTCALL_MEM_COMMIT)
+        sgx_mem_hide(enclave, ranges, done);
     return err;
 }

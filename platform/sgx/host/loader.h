@@ -64,3 +64,5 @@ struct sgx_mem_range {
 #define SGX_PROT_MASK   7u
 #define SGX_PROT_SEALED 8u /* permissions are restricted in the EPCM too (EMODPR) */
 int sgx_mem_map(struct sgx_enclave *enclave, unsigned action, const struct sgx_mem_range *ranges, size_t count);
+/* Committed ranges of which the enclave is told that it did not get them, so that it does not accept them: they cannot be touched. */
+void sgx_mem_hide(struct sgx_enclave *enclave, const struct sgx_mem_range *ranges, size_t count);

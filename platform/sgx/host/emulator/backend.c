@@ -286,8 +286,15 @@ static int emulator_mem_map(struct sgx_enclave *e, unsigned action, const struct
     return 0;
 }
 
+/* As the processor does with pages that were not accepted yet: else a program would have memory that its kernel knows nothing of. */
+static void emulator_mem_hide(struct sgx_enclave *e, const struct sgx_mem_range *r)
+{
+    (void)e;
+    mprotect((void *)r->addr, r->size, PROT_NONE);
+}
+
 const struct sgx_backend sgx_emulator = {
     .name = "emulator", .is_there = emulator_is_there, .xfrm = emulator_xfrm, .open = emulator_open, .request = emulator_request,
     .map = emulator_map, .close = emulator_close, .thread_init = emulator_thread_init, .thread_fini = emulator_thread_fini,
-    .enter = emulator_enter, .interrupt = emulator_interrupt, .mem_map = emulator_mem_map,
+    .enter = emulator_enter, .interrupt = emulator_interrupt, .mem_map = emulator_mem_map, .mem_hide = emulator_mem_hide,
 };
