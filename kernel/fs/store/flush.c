@@ -156,7 +156,11 @@ int store_inode_sync(struct inode *inode)
     __atomic_store_n(&fs->logged_epoch, info.epoch, __ATOMIC_RELAXED);
     uint64_t ticket = __atomic_add_fetch(&fs->logged, 1, __ATOMIC_RELEASE);
     mutex_unlock(&fs->lock);
-    return err ? err : barrier(fs, ticket);
+    if (err == 0)
+        err = barrier(fs, ticket);
+    if (err == 0)
+        __atomic_store_n(&store_vnode_of(inode)->was_synced, true, __ATOMIC_RELAXED);
+    return err;
 }
 
 /* How much may wait: writers wake the background at one part of it, and work themselves at all of it. */

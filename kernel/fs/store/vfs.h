@@ -40,6 +40,7 @@ struct store_vnode {
     struct inode *inode;
     unsigned mapped; /* open files of which a mapping may write */
     bool is_syncing; /* under the inode's lock: what is written now is waited for */
+    bool was_synced; /* atomic: somebody counts on what it holds */
 };
 
 static inline struct store_fs *store_fs_of(const struct superblock *sb)

@@ -276,13 +276,25 @@ static int store_dir_symlink(struct inode *dir, const char *name, size_t len, co
     return made(dir, err, ino, result);
 }
 
-/* A change of names is done: what the vfs knows of the inodes follows. */
+static bool was_synced(const struct inode *inode)
+{
+    return inode && __atomic_load_n(&store_vnode_of(inode)->was_synced, __ATOMIC_RELAXED);
+}
+
+/*
+ * A change of names is done: what the vfs knows of the inodes follows. Names of files that were synced go to the log at once, without a
+ * barrier: SQLite commits by removing its journal, and when only the host's process ends, what it was given stays.
+ */
 static int renamed(struct inode *dir, struct inode *other_dir, struct inode *a, struct inode *b, int err)
 {
     struct inode *all[] = {dir, other_dir, a, b};
     for (size_t i = 0; i < ARRAY_COUNT(all) && err == 0; i++) {
         if (all[i])
             attrs_pull(store_fs_of(dir->sb)->st, all[i]);
+    }
+    if (err == 0 && (was_synced(a) || was_synced(b))) {
+        int logged = store_log(store_fs_of(dir->sb)->st);
+        (void)logged; /* of what does not work the next sync tells */
     }
     store_end(dir);
     store_changed(store_fs_of(dir->sb));
