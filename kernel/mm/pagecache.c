@@ -612,6 +612,17 @@ void pagecache_punch(struct pagecache *pc, uint64_t off, uint64_t size)
     drop_pages(pc, first >> PAGE_SHIFT, last >> PAGE_SHIFT);
 }
 
+/* The first page from idx on that is there, or is not; `end` if there is none. Where there is no leaf is no page. */
+static uint64_t seek_page(const struct pagecache *pc, uint64_t idx, uint64_t end, bool for_data)
+{
+    while (idx < end && (lookup(pc, idx) != NULL) != for_data) {
+        if (idx / LEAF_PAGES >= pc->leaf_count)
+            return end;
+        idx = pagecache_slot(pc, idx) ? idx + 1 : (idx / LEAF_PAGES + 1) * LEAF_PAGES;
+    }
+    return MIN(idx, end);
+}
+
 int pagecache_seek(struct pagecache *pc, uint64_t off, bool for_data, uint64_t *at)
 {
     int err = 0;
@@ -622,9 +633,7 @@ int pagecache_seek(struct pagecache *pc, uint64_t off, bool for_data, uint64_t *
     } else if (pc->ops && pc->ops->fill) {
         *at = for_data ? off : size;
     } else {
-        uint64_t idx = off >> PAGE_SHIFT, end = align_up(size, PAGE_SIZE) >> PAGE_SHIFT;
-        while (idx < end && (lookup(pc, idx) != NULL) != for_data)
-            idx++;
+        uint64_t end = align_up(size, PAGE_SIZE) >> PAGE_SHIFT, idx = seek_page(pc, off >> PAGE_SHIFT, end, for_data);
         *at = MAX(off, MIN(idx << PAGE_SHIFT, size));
         if (for_data && idx >= end)
             err = -ENXIO;

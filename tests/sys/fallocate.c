@@ -91,6 +91,20 @@ static void test_seek_data(void)
     lseek(dir, 0, SEEK_DATA); /* whatever it says */
 }
 
+/* Looking for data takes as long as there are data, not as the file is large. */
+static void test_seek_far(void)
+{
+    const off_t size = 1LL << 60, at = 1LL << 32;
+    int fd = memfd_create("sparse", 0);
+    CHECK(fd >= 0 && ftruncate(fd, size) == 0);
+    CHECK_ERRNO(lseek(fd, 0, SEEK_DATA), ENXIO);
+    CHECK(lseek(fd, 4711, SEEK_HOLE) == 4711);
+    CHECK(pwrite(fd, "x", 1, at) == 1);
+    CHECK(lseek(fd, 0, SEEK_DATA) == at && lseek(fd, at, SEEK_HOLE) == at + 4096);
+    CHECK_ERRNO(lseek(fd, at + 4096, SEEK_DATA), ENXIO);
+    close(fd);
+}
+
 static void test_seek(void)
 {
     int fd = filled("f", 100), p[2];
@@ -152,4 +166,4 @@ static void test_holes(void)
         CHECK(stat_of("f").st_size == 100090);
 }
 
-FS_MAIN(test_truncate, test_limit, test_seek_data, test_seek, test_allocate, test_holes)
+FS_MAIN(test_truncate, test_limit, test_seek_data, test_seek_far, test_seek, test_allocate, test_holes)
