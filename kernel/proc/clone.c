@@ -114,6 +114,7 @@ static void copy_scheduling(struct thread *child, struct thread *parent)
     child->task.affinity = parent->task.affinity;
     child->timer_slack = parent->timer_slack;
     child->ioprio = parent->ioprio;
+    child->memory_policy = parent->memory_policy;
     if (parent->sched_reset_on_fork) {
         child->task.nice = MAX(parent->task.nice, 0);
         return;

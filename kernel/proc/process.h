@@ -30,6 +30,12 @@ struct system_time {
     ns_t user_shown;    /* user time never goes back; under process->lock */
 };
 
+/* MPOL_* with its flags, and its nodes: set_mempolicy(2). */
+struct memory_policy {
+    unsigned mode;
+    uint64_t nodes;
+};
+
 struct thread {
     struct task task; /* first */
     int32_t tid;
@@ -56,6 +62,7 @@ struct thread {
     void *sigframe;           /* buffer for signal frames, made at the first one */
     bool shares_files;        /* with another process: exec copies the table first */
     bool keep_caps;           /* PR_SET_KEEPCAPS */
+    struct memory_policy memory_policy;
     uint8_t seccomp_mode;     /* SECCOMP_MODE_*; this and the next: seccomp.c */
     struct seccomp_filter *seccomp; /* the newest filter; NULL: none */
     int sched_policy, sched_priority, ioprio;

@@ -205,28 +205,3 @@ int64_t sys_munlockall(void)
     vm_lock_all(vm_mine(), false, false);
     return 0;
 }
-
-/* One memory node, as on a machine without NUMA. */
-int64_t sys_get_mempolicy(uaddr_t mode, uaddr_t nodes, uint64_t max, uaddr_t addr, uint64_t flags)
-{
-    uint64_t node_mask = 1;
-    int value = 0;
-    (void)addr;
-    if (flags & ~7ULL || (nodes && max < 1))
-        return -EINVAL;
-    if (mode && put_user(mode, value))
-        return -EFAULT;
-    return nodes ? copy_to_user(nodes, &node_mask, MIN(8, align_up(max, 8) / 8)) : 0;
-}
-
-int64_t sys_set_mempolicy(int mode, uaddr_t nodes, uint64_t max)
-{
-    (void)nodes, (void)max;
-    return mode < 0 || (mode & 0xff) > 5 ? -EINVAL : 0;
-}
-
-int64_t sys_mbind(uaddr_t addr, uint64_t size, uint64_t mode, uaddr_t nodes, uint64_t max, unsigned flags)
-{
-    (void)size, (void)nodes, (void)max, (void)flags;
-    return addr & PAGE_MASK || (mode & 0xff) > 5 ? -EINVAL : 0;
-}
