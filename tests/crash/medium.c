@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "medium.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,6 +73,10 @@ void medium_init(struct medium *m, uint64_t max_blocks)
 {
     *m = (struct medium){.dev = {.ops = &medium_ops, .max_blocks = max_blocks}, .fail_at = -1};
     m->bytes = calloc(max_blocks, STORE_BLOCK);
+    if (!m->bytes) {
+        perror("medium");
+        exit(1);
+    }
 }
 
 void medium_forget(struct medium *m)

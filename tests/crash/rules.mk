@@ -16,7 +16,8 @@ $(STORE_BIN)/fast/%.o: %.c
 	$(SAY) CC "$< (for tests)"
 	$(Q)$(CC) $(STORE_TEST_CFLAGS) -O2 -MMD -MP -c $< -o $@
 $(STORE_BIN)/store_test $(STORE_BIN)/attack_test: $(STORE_BIN)/%: $(STORE_BIN)/san/tests/crash/%.o $(STORE_SAN_OBJ)
-	$(Q)$(CC) $(STORE_SANITIZE) $^ -lcrypto -o $@
+	$(Q)$(CC) $(STORE_SANITIZE) $^ -lcrypto $(STORE_WRAP) -o $@
+$(STORE_BIN)/store_test: STORE_WRAP := -Wl,--wrap=random_bytes
 $(STORE_BIN)/crash_test: $(STORE_BIN)/fast/tests/crash/crash_test.o $(STORE_FAST_OBJ)
 	$(Q)$(CC) $^ -lcrypto -Wl,--wrap=aead_seal -o $@
 
