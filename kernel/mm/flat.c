@@ -591,6 +591,8 @@ int vm_remap(struct vmspace *vm, uaddr_t old, uint64_t old_size, uint64_t new_si
     bool overlaps = (flags & MREMAP_FIXED) && new_addr < old + old_size && old < new_addr + new_size;
     if (((flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && !(flags & MREMAP_MAYMOVE)) || overlaps)
         return -EINVAL;
+    if ((flags & MREMAP_DONTUNMAP) && old_size != new_size)
+        return -EINVAL;
     mutex_lock(&vm->lock);
     conflict_settle(vm);
     int err = remap_locked(vm, old, old_size, new_size, flags, new_addr, at);

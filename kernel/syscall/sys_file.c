@@ -718,7 +718,7 @@ static int copy_range_check(const struct file *from, const struct file *to, unsi
         return -EISDIR;
     if (!from->inode || !to->inode || !S_ISREG(from->inode->mode) || !S_ISREG(to->inode->mode))
         return -EINVAL;
-    return to->flags & O_APPEND ? -EBADF : 0;
+    return !(from->mode & FMODE_READ) || !(to->mode & FMODE_WRITE) || (to->flags & O_APPEND) ? -EBADF : 0;
 }
 
 /* What the copy itself adds to the source is not copied. */

@@ -66,7 +66,11 @@ static void test_sendfile(void)
     CHECK_ERRNO(splice(ends[0], NULL, eventfd(0, 0), NULL, 1, 0), EINVAL); /* and does not wait for the pipe */
     CHECK_ERRNO(splice(inotify_init(), NULL, ends[1], NULL, 1, 0), EINVAL);
     CHECK_ERRNO(copy_file_range(ends[0], NULL, open(".", O_RDONLY), NULL, 1, 0), EISDIR);
+    CHECK_ERRNO(copy_file_range(f, NULL, open("f", O_RDONLY), NULL, 1, 0), EBADF);
+    CHECK_ERRNO(copy_file_range(open("f", O_WRONLY), NULL, f, NULL, 1, 0), EBADF);
     CHECK_ERRNO(syscall(SYS_pipe2, ends, -1), EINVAL);
+    CHECK_ERRNO(syscall(SYS_setns, f, 0), EINVAL); /* a file that is no namespace */
+    CHECK_ERRNO(syscall(SYS_setns, -1, 0), EBADF);
 }
 
 static void test_names_of_nothing(void)

@@ -76,6 +76,7 @@ static void remap_errors(void)
     CHECK(mremap(p + 1, PAGE, PAGE, 0) == MAP_FAILED && errno == EINVAL);
     CHECK(mremap(p, PAGE, 0, 0) == MAP_FAILED && errno == EINVAL);
     CHECK(mremap(p, PAGE, PAGE, 0x80) == MAP_FAILED && errno == EINVAL);
+    CHECK(mremap(p, PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP) == MAP_FAILED && errno == EINVAL);
     munmap(p, 2 * PAGE);
     CHECK(mremap(p, PAGE, 2 * PAGE, MREMAP_MAYMOVE) == MAP_FAILED && errno == EFAULT);
 }
