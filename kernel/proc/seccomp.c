@@ -8,6 +8,7 @@
  */
 #include <asm/unistd.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/seccomp.h>
 #include "base/log.h"
 #include "heap/heap.h"
@@ -50,6 +51,8 @@ int seccomp_filter_read(uaddr_t fprog, bool logs, struct seccomp_filter **filter
         return err;
     if (prog.len == 0 || prog.len > BPF_MAXINSNS)
         return -EINVAL;
+    if (!process_current()->no_new_privs && !capable(CAP_SYS_ADMIN))
+        return -EACCES;
     struct seccomp_filter *f = heap_zalloc(sizeof(*f) + prog.len * sizeof(f->code[0]));
     if (!f)
         return -ENOMEM;

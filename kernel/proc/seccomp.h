@@ -8,7 +8,7 @@ struct seccomp_filter;
 
 /* The calling thread has a mode: true if the call is not to be made, *result is what the program gets then. Does not return if it kills. */
 nodiscard bool seccomp_stops(struct arch_regs *regs, uint64_t nr, const uint64_t args[static 6], int64_t *result);
-/* Reads and checks a program. -EINVAL: it is none that a filter may be; -EFAULT, -ENOMEM. */
+/* Reads and checks a program. -EINVAL: it is none that a filter may be; -EACCES: the caller may not have filters; -EFAULT, -ENOMEM. */
 nodiscard int seccomp_filter_read(uaddr_t fprog, bool logs, struct seccomp_filter **filter);
 /* Puts it on top of the caller's filters, or of all threads'. Takes the filter, unless it fails: -EINVAL in another mode, -ENOMEM if they are
  * too many; the tid of a thread that has other filters than the caller. */

@@ -299,6 +299,8 @@ static void without_the_right(void)
     CHECK(setuid(1000) == 0);
     CHECK_ERRNO(install(allow, 1, 0), EACCES);
     CHECK_ERRNO(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0), EACCES);
+    CHECK_ERRNO(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL, 0, 0), EFAULT); /* said first */
+    CHECK_ERRNO(install(allow, 0, 0), EINVAL);
     CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
     CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0) == 0);
 }
