@@ -145,8 +145,9 @@ int64_t socket_send(struct socket *s, struct message *m)
 
 int64_t socket_receive(struct socket *s, struct message *m)
 {
-    if ((m->flags & MSG_OOB) && !s->ops->has_urgent)
-        return -EINVAL; /* there is none, ever */
+    bool is_inet = s->family == AF_INET || s->family == AF_INET6;
+    if ((m->flags & MSG_OOB) && !s->ops->has_urgent && !is_inet) /* UDP takes no notice of it */
+        return -EOPNOTSUPP;
     if (m->flags & MSG_ERRQUEUE)
         return -EAGAIN;
     return s->ops->receive ? s->ops->receive(s, m) : -EOPNOTSUPP;

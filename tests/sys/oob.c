@@ -71,10 +71,13 @@ static void in_the_stream(int fd[2])
 
 static void not_there(void)
 {
+    char c;
     int fd[2], udp = socket(AF_INET, SOCK_DGRAM, 0);
     CHECK(socketpair(AF_UNIX, SOCK_DGRAM, 0, fd) == 0);
     CHECK_ERRNO(send(fd[1], "x", 1, MSG_OOB), EOPNOTSUPP);
     CHECK_ERRNO(send(udp, "x", 1, MSG_OOB), EOPNOTSUPP);
+    CHECK_ERRNO(recv(fd[0], &c, 1, MSG_OOB | MSG_DONTWAIT), EOPNOTSUPP);
+    CHECK_ERRNO(recv(udp, &c, 1, MSG_OOB | MSG_DONTWAIT), EAGAIN);
     close(fd[0]);
     close(fd[1]);
     close(udp);
