@@ -5,7 +5,7 @@
 NAOS_BUILD := $(B)/libexec/naos/naos-build
 NAOS := $(B)/naos $(NAOS_BUILD)
 # The store's core is the kernel's: the tools read and write stores with the same source.
-STORE_CORE := $(addprefix kernel/fs/store/,node.c btree.c space.c walk.c log.c root.c inode.c dir.c extent.c check.c) kernel/base/bitmap.c
+STORE_CORE := $(addprefix kernel/fs/store/,node.c btree.c space.c room.c walk.c log.c root.c inode.c dir.c extent.c check.c) kernel/base/bitmap.c
 HOST_C := $(wildcard cmd/naos/*.c host/*/*.c platform/sgx/host/*.c platform/sgx/host/emulator/*.c) $(STORE_CORE)
 HOST_S := $(wildcard platform/sgx/host/*.S platform/sgx/host/emulator/*.S)
 HOST_OBJ := $(HOST_C:%.c=$(B)/host/%.o) $(HOST_S:%.S=$(B)/host/%.o)

@@ -221,6 +221,17 @@ int64_t serve_store_resize(struct serve_vcpu *vcpu, uint32_t id, uint64_t size)
     return 0;
 }
 
+int64_t serve_store_room(struct serve_vcpu *vcpu, uint32_t id, uint64_t off, uint64_t size, uint32_t is_wanted)
+{
+    struct host_store *s = store_of(id);
+    (void)vcpu;
+    if (!s || off > s->size || size > s->size - off)
+        return -EINVAL;
+    if (is_wanted)
+        return posix_fallocate(s->fd, (off_t)off, (off_t)size) ? -ENOSPC : 0;
+    return fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)size) < 0 ? -EOPNOTSUPP : 0;
+}
+
 int64_t serve_store_sync(struct serve_vcpu *vcpu, uint32_t id, uint32_t what, uint64_t ticket)
 {
     struct host_store *s = store_of(id);

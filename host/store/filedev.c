@@ -36,7 +36,7 @@ static int file_sync(struct store_dev *dev)
 
 static int file_resize(struct store_dev *dev, uint64_t blocks)
 {
-    if (blocks > dev->max_blocks || posix_fallocate(fd_of(dev), 0, (off_t)(blocks * STORE_BLOCK)))
+    if (blocks > dev->max_blocks || posix_fallocate(fd_of(dev), (off_t)(dev->blocks * STORE_BLOCK), (off_t)((blocks - dev->blocks) * STORE_BLOCK)))
         return -ENOSPC;
     dev->blocks = blocks;
     return 0;

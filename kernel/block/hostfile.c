@@ -78,6 +78,11 @@ int hostfile_resize(struct hostfile *f, uint64_t blocks)
     return err ? -ENOSPC : 0;
 }
 
+int hostfile_room(struct hostfile *f, uint64_t block, uint64_t count, bool is_wanted)
+{
+    return (int)hostcall_store_room(f->id, block << PAGE_SHIFT, count << PAGE_SHIFT, is_wanted);
+}
+
 static int sync_await(struct hostfile *f, uint64_t ticket)
 {
     for (;;) {

@@ -28,5 +28,7 @@ nodiscard int hostfile_read(const struct hostfile *f, uint64_t block, void *buf,
 const void *hostfile_at(const struct hostfile *f, uint64_t block);
 nodiscard int hostfile_write(struct hostfile *f, uint64_t block, const void *buf, size_t count);
 nodiscard int hostfile_resize(struct hostfile *f, uint64_t blocks); /* -ENOSPC */
+/* What blocks hold may be lost, and their room be used by others; or (is_wanted) they have room again. -ENOSPC, -EOPNOTSUPP */
+nodiscard int hostfile_room(struct hostfile *f, uint64_t block, uint64_t count, bool is_wanted);
 nodiscard int hostfile_sync(struct hostfile *f); /* sleeps if other tasks wait for this vCPU */
 nodiscard int hostfile_count(struct hostfile *f, uint64_t value); /* -ESTALE */

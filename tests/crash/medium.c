@@ -67,7 +67,23 @@ static int medium_resize(struct store_dev *dev, uint64_t blocks)
     return 0;
 }
 
-static const struct store_dev_ops medium_ops = {.read = medium_read, .write = medium_write, .sync = medium_sync, .resize = medium_resize};
+/* What is not wanted any more holds rubbish from then on. */
+static int medium_room(struct store_dev *dev, uint64_t block, uint64_t count, bool is_wanted)
+{
+    uint8_t rubbish[STORE_BLOCK];
+    int err = 0;
+    memset(rubbish, 0xdd, sizeof(rubbish));
+    if (is_wanted) {
+        memset(medium_of(dev)->bytes + block * STORE_BLOCK, 0, count * STORE_BLOCK);
+        return is_failing(medium_of(dev)) ? -ENOSPC : 0;
+    }
+    for (uint64_t i = 0; i < count && err == 0; i++)
+        err = medium_write(dev, block + i, rubbish, 1);
+    return err;
+}
+
+static const struct store_dev_ops medium_ops = {
+    .read = medium_read, .write = medium_write, .sync = medium_sync, .resize = medium_resize, .room = medium_room};
 
 void medium_init(struct medium *m, uint64_t max_blocks)
 {

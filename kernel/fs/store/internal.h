@@ -48,6 +48,7 @@ struct space {
     uint64_t reserved; /* promised to data not yet written */
     uint64_t hint;     /* nothing is free below */
     uint64_t *written; /* bitmap: the host's file system has bytes there, for all we know */
+    uint64_t *gone, gone_count; /* bitmap: used by nobody, and the host need not have room for them (room.c) */
     uint64_t pool, pool_end; /* written blocks, used by nothing yet: for what is synced at once */
 };
 
@@ -180,6 +181,14 @@ nodiscard int space_grow_for_commit(struct store *st);
 uint64_t space_available(const struct store *st);
 nodiscard int space_rebuild(struct store *st, const struct store_ptr *committed);
 bool space_mark(struct space *s, uint64_t addr, uint64_t count, bool is_pending); /* false: not all were free */
+
+#define SPACE_GROW_BLOCKS 4096u /* at least 16 MiB at a time, and a 32nd: room that nobody uses is not worth much more */
+
+/* ---- room.c ---- */
+
+void space_discard(struct store *st); /* after a commit: if much is free, most of it goes */
+void space_settle(struct store *st);  /* after space_rebuild: of what is free the host has room for some, and the rest goes */
+nodiscard int space_regain(struct store *st, uint64_t blocks); /* so many, or all that are gone, can be used again: -ENOSPC */
 
 /* ---- log.c ---- */
 

@@ -46,15 +46,20 @@ static int dev_resize(struct store_dev *dev, uint64_t blocks)
     return err;
 }
 
+static int dev_room(struct store_dev *dev, uint64_t block, uint64_t count, bool is_wanted)
+{
+    return hostfile_room(file_of(dev), block, count, is_wanted);
+}
+
 static int dev_count(struct store_dev *dev, uint64_t epoch)
 {
     return hostfile_count(file_of(dev), epoch);
 }
 
 static const struct store_dev_ops dev_ops = {
-    .read = dev_read, .at = dev_at, .write = dev_write, .sync = dev_sync, .resize = dev_resize};
+    .read = dev_read, .at = dev_at, .write = dev_write, .sync = dev_sync, .resize = dev_resize, .room = dev_room};
 static const struct store_dev_ops dev_ops_counting = {
-    .read = dev_read, .at = dev_at, .write = dev_write, .sync = dev_sync, .resize = dev_resize, .count = dev_count};
+    .read = dev_read, .at = dev_at, .write = dev_write, .sync = dev_sync, .resize = dev_resize, .room = dev_room, .count = dev_count};
 
 /* ---- the key --------------------------------------------------------------------------------------------------------------- */
 

@@ -291,7 +291,7 @@ int store_format(struct store_dev *dev, const uint8_t key[STORE_KEY_SIZE], const
 void store_info(const struct store *st, struct store_info *info)
 {
     uint64_t reserved = st->space.reserved, pool = st->space.pool_end - st->space.pool;
-    uint64_t used = st->space.used_count - st->space.pending_count - pool;
+    uint64_t used = st->space.used_count - st->space.gone_count - st->space.pending_count - pool;
     *info = (struct store_info){
         .blocks = st->space.max, .free = st->space.max - MIN(st->space.max, used + reserved), .inodes = st->root.inodes,
         .generation = st->root.generation, .epoch = st->epoch, .dirty_nodes = st->dirty_count,

@@ -6,7 +6,6 @@
 #include "base/bitmap.h"
 #include "fs/store/internal.h"
 
-#define GROW_BLOCKS 4096u /* at least 16 MiB at a time, and a 32nd: room that nobody uses is not worth much more */
 #define MARGIN      96u   /* for the nodes that freeing takes, and for overwriting, when nothing else is left */
 #define MARGIN_LAST 32u   /* of these, what overwriting leaves */
 #define POOL_MAX    512u
@@ -18,7 +17,8 @@ int space_init(struct store *st)
     s->used = heap_zalloc(BITMAP_WORDS(s->max) * sizeof(*s->used));
     s->pending = heap_zalloc(BITMAP_WORDS(s->max) * sizeof(*s->pending));
     s->written = heap_zalloc(BITMAP_WORDS(s->max) * sizeof(*s->written));
-    return s->used && s->pending && s->written ? 0 : -ENOMEM;
+    s->gone = heap_zalloc(BITMAP_WORDS(s->max) * sizeof(*s->gone));
+    return s->used && s->pending && s->written && s->gone ? 0 : -ENOMEM;
 }
 
 void space_fini(struct store *st)
@@ -26,6 +26,7 @@ void space_fini(struct store *st)
     heap_free(st->space.used);
     heap_free(st->space.pending);
     heap_free(st->space.written);
+    heap_free(st->space.gone);
 }
 
 /* ---- how much ------------------------------------------------------------------------------------------------------- */
@@ -34,7 +35,7 @@ void space_fini(struct store *st)
 static uint64_t available(const struct store *st, uint64_t margin)
 {
     const struct space *s = &st->space;
-    uint64_t taken = s->used_count + 2 * s->reserved + st->dirty_count + margin;
+    uint64_t taken = s->used_count - s->gone_count + 2 * s->reserved + st->dirty_count + margin;
     return taken < s->max ? s->max - taken : 0;
 }
 
@@ -46,18 +47,25 @@ uint64_t space_available(const struct store *st)
 static int grow(struct store *st, uint64_t blocks)
 {
     struct store_dev *dev = st->dev;
-    uint64_t goal = dev->blocks + MAX(blocks, MAX((uint64_t)GROW_BLOCKS, dev->blocks / 32));
+    uint64_t goal = dev->blocks + MAX(blocks, MAX((uint64_t)SPACE_GROW_BLOCKS, dev->blocks / 32));
     goal = MIN(goal, dev->max_blocks);
     if (goal < dev->blocks + blocks)
         return -ENOSPC;
     return dev->ops->resize(dev, goal);
 }
 
+static uint64_t there_count(const struct store *st)
+{
+    return st->dev->blocks - MIN(st->dev->blocks, st->space.used_count);
+}
+
 /* So many blocks beyond the used ones are there, not only allowed. */
 static int make_room(struct store *st, uint64_t blocks)
 {
-    uint64_t there = st->dev->blocks - MIN(st->dev->blocks, st->space.used_count);
-    return there >= blocks ? 0 : grow(st, blocks - there);
+    uint64_t there = there_count(st);
+    int err = there < blocks ? space_regain(st, blocks - there) : 0;
+    there = there_count(st);
+    return err ? err : there >= blocks ? 0 : grow(st, blocks - there);
 }
 
 int space_grow_for_commit(struct store *st)
@@ -139,7 +147,7 @@ int space_alloc(struct store *st, uint64_t want, uint64_t *addr, uint64_t *count
     struct space *s = &st->space;
     *addr = bitmap_find_clear(s->used, st->dev->blocks, s->hint);
     if (*addr >= st->dev->blocks) {
-        int err = grow(st, 1);
+        int err = make_room(st, 1);
         if (err && s->pool == s->pool_end)
             return err;
         if (err)
@@ -233,6 +241,7 @@ void space_commit(struct store *st)
         }
     }
     s->hint = MIN(s->hint, first);
+    space_discard(st);
 }
 
 bool space_mark(struct space *s, uint64_t addr, uint64_t count, bool is_pending)
@@ -289,7 +298,8 @@ int space_rebuild(struct store *st, const struct store_ptr *committed)
     int err = 0;
     memset(s->used, 0, BITMAP_WORDS(s->max) * sizeof(*s->used));
     memset(s->pending, 0, BITMAP_WORDS(s->max) * sizeof(*s->pending));
-    s->used_count = s->pending_count = s->hint = s->pool = s->pool_end = 0;
+    memset(s->gone, 0, BITMAP_WORDS(s->max) * sizeof(*s->gone));
+    s->used_count = s->pending_count = s->gone_count = s->hint = s->pool = s->pool_end = 0;
     space_mark(s, 0, STORE_LOG_BLOCK + st->super.log_blocks, false);
     if (committed) {
         m.is_pending = true;
@@ -303,5 +313,7 @@ int space_rebuild(struct store *st, const struct store_ptr *committed)
         if (st->root.snapshots[i].name[0])
             err = walk_tree(st, &st->root.snapshots[i].tree, NULL, &m.walk);
     }
+    if (err == 0)
+        space_settle(st);
     return err;
 }

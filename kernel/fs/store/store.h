@@ -25,6 +25,11 @@ struct store_dev_ops {
     int (*write)(struct store_dev *dev, uint64_t block, const void *buf, size_t count);
     int (*sync)(struct store_dev *dev); /* all written blocks are durable */
     int (*resize)(struct store_dev *dev, uint64_t blocks);
+    /*
+     * Not wanted: what these blocks hold may be lost, and their room be given to others. Wanted: they will be written, -ENOSPC if there is
+     * no room. NULL: it keeps them all.
+     */
+    int (*room)(struct store_dev *dev, uint64_t block, uint64_t count, bool is_wanted);
     /* A monotonic counter goes to `epoch`. NULL: there is none. -ESTALE: another instance was here. */
     int (*count)(struct store_dev *dev, uint64_t epoch);
 };
