@@ -64,7 +64,7 @@ for n in 1 2 3 4 5; do job $n $((n * 5)) & pids+=($!); done
 statuses=()
 for pid in "${pids[@]}"; do wait "$pid"; statuses+=($?); done
 echo "statuses ${statuses[*]}"; sort "$job_log" | paste -sd' '
-(exit 3) & (sleep 0.5; exit 4) & wait -n; echo "first $?"; wait -n; echo "second $?"; wait -n; echo "none left $?"
+(exit 3) & (sleep 2; exit 4) & wait -n; echo "first $?"; wait -n; echo "second $?"; wait -n; echo "none left $?"
 queue=$work/queue; mkdir -p "$queue"
 worker() { # takes names away one by one; a rename decides who gets one
     local file count=0
@@ -79,8 +79,8 @@ cat "$work"/done.* | sort -n | paste -sd+ | sed 's/+/ + /;s/^/sum of /' | cut -c
 trap 'echo "caught USR1"' USR1
 trap 'echo "caught USR2"' USR2
 kill -USR1 $$; kill -USR2 $BASHPID
-( trap 'echo "subshell TERM"; exit 9' TERM; sleep 5 & wait $! ) & inner=$!
-sleep 0.3; kill -TERM $inner; wait $inner; echo "inner $?"
+( trap 'echo "subshell TERM"; exit 9' TERM; echo >"$work/ready"; sleep 5 & wait $! ) & inner=$!
+until [ -e "$work/ready" ]; do sleep 0.05; done; kill -TERM $inner; wait $inner; echo "inner $?"
 ( trap '' INT; kill -INT $BASHPID; echo "INT ignored" )
 ( kill -INT $BASHPID; echo never ); echo "INT not ignored $?"
 trap - USR1 USR2

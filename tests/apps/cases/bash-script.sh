@@ -26,8 +26,8 @@ while read -r l; do echo "got $l"; done < <(printf 'p\nq\n')
 trap 'echo "trap EXIT"' EXIT
 trap 'echo "trap USR1"' USR1
 kill -USR1 $$
-(trap 'echo "child TERM"; exit 3' TERM; while :; do sleep 0.05; done) & pid=$!
-sleep 0.2; kill -TERM $pid; wait $pid; echo "child ended $?"
+(trap 'echo "child TERM"; exit 3' TERM; echo >ready; while :; do sleep 0.05; done) & pid=$!
+until [ -e ready ]; do sleep 0.05; done; kill -TERM $pid; wait $pid; echo "child ended $?"
 for i in 1 2 3; do (sleep 0.$i; exit $i) & pids[$i]=$!; done
 for i in 1 2 3; do wait ${pids[$i]}; echo "job $i: $?"; done
 sleep 10 & bg=$!; kill -9 $bg; wait $bg 2>/dev/null; echo "killed $?"

@@ -16,8 +16,11 @@ createdb bench && pgbench -i -s 1 -q bench >/dev/null 2>&1; echo "init $?"
 pgbench -c 4 -T 2 bench 2>/dev/null | grep -E "number of failed|mode"
 pgbench -S -c 8 -t 50 bench 2>/dev/null | grep -E "actually processed"
 psql -Atc 'select count(*) from pgbench_accounts' bench
-psql -Atc 'select pg_backend_pid(), pg_sleep(30)' postgres >/dev/null 2>&1 & sleep 0.5
-kill -9 "$(psql -Atc "select pid from pg_stat_activity where query like '%pg_sleep(30)%' and pid <> pg_backend_pid()" postgres)"; sleep 1
+psql -Atc 'select pg_backend_pid(), pg_sleep(30)' postgres >/dev/null 2>&1 &
+sleeper() { psql -Atc "select pid from pg_stat_activity where query like '%pg_sleep(30)%' and pid <> pg_backend_pid()" postgres; }
+for i in $(seq 200); do victim=$(sleeper); [ -n "$victim" ] && break; sleep 0.1; done
+kill -9 "$victim"
+for i in $(seq 200); do grep -q 'reinitializing' log && break; sleep 0.1; done
 for i in $(seq 100); do psql -Atc 'select 1' postgres >/dev/null 2>&1 && break; sleep 0.1; done
 psql -Atc 'select count(*) from t' postgres
 pg_dump postgres | grep -c '^[0-9]*	row'
