@@ -355,6 +355,64 @@ static void test_room(void)
     }
 }
 
+/* ---- the host's process ends, and then the host's power fails ---- */
+
+static unsigned syncs_left;
+static int (*medium_sync)(struct store_dev *dev);
+
+static int sync_some(struct store_dev *dev)
+{
+    return syncs_left-- > 0 ? medium_sync(dev) : -EIO;
+}
+
+/* A commit whose root was written and not waited for. The medium's bytes are what the host would still show. */
+static void commit_without_last_barrier(void)
+{
+    const struct store_dev_ops *all = medium.dev.ops;
+    struct store_dev_ops some = *all;
+    some.sync = sync_some;
+    medium_sync = all->sync;
+    syncs_left = 1;
+    medium.dev.ops = &some;
+    int err = store_commit(st);
+    medium.dev.ops = all;
+    NEED(err == -EIO);
+}
+
+/* What was durable, and of what opening wrote all before its first barrier. */
+static void power_fails_in_opening(const uint8_t *durable)
+{
+    memcpy(medium.bytes, durable, medium.dev.max_blocks * STORE_BLOCK);
+    for (size_t i = 0; i < medium.write_count && medium.writes[i].block != MEDIUM_BARRIER; i++)
+        memcpy(medium.bytes + medium.writes[i].block * STORE_BLOCK, medium.writes[i].data, STORE_BLOCK);
+    medium_forget(&medium);
+}
+
+/* The root that is found is perhaps not durable: what only the one before leads to must stay until it is. */
+static void test_root_not_durable(void)
+{
+    enum { COUNT = 6000, BLOCKS = 16384 };
+    begin(BLOCKS);
+    uint64_t ino = make(STORE_ROOT_INO, "f", S_IFREG | 0644);
+    for (uint64_t i = 0; i < COUNT; i++)
+        put_block(ino, i, (uint8_t)(i + 1));
+    NEED(store_commit(st) == 0);
+    NEED(store_unlink(st, STORE_ROOT_INO, "f", 1, 3) == 0 && store_orphan_free(st, ino) == 0);
+    uint8_t *durable = malloc(BLOCKS * STORE_BLOCK);
+    NEED(durable);
+    memcpy(durable, medium.bytes, BLOCKS * STORE_BLOCK);
+    commit_without_last_barrier();
+    medium_record(&medium, true);
+    reopen();
+    medium_record(&medium, false);
+    power_fails_in_opening(durable);
+    free(durable);
+    reopen();
+    for (uint64_t i = 0; i < COUNT; i++)
+        NEED(get_block(ino, i) == (uint8_t)(i + 1));
+    check();
+}
+
 static void test_log(void)
 {
     begin(4096);
@@ -548,7 +606,8 @@ static const struct {
 } tests[] = {
     {"format", test_format}, {"names", test_names}, {"first-keys", test_first_keys}, {"ranges", test_ranges},
     {"many-names", test_many_names}, {"many-names-again", test_many_names_again}, {"data", test_data},
-    {"extents", test_extents_at_once}, {"room", test_room}, {"log", test_log}, {"space", test_space}, {"xattrs", test_xattrs},
+    {"extents", test_extents_at_once}, {"room", test_room}, {"root-not-durable", test_root_not_durable},
+    {"log", test_log}, {"space", test_space}, {"xattrs", test_xattrs},
     {"orphans", test_orphans}, {"snapshots", test_snapshots}, {"errors", test_errors}, {"random", test_random},
 };
 

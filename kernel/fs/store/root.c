@@ -184,10 +184,16 @@ static int orphans_free(struct store *st)
     }
 }
 
+/*
+ * The root that was found need not be durable: the last instance may have ended before its barrier. If the host's power failed then, the root
+ * before would count again, so nothing that only that one leads to is touched until a barrier.
+ */
 static int open_writable(struct store *st, bool was_replayed)
 {
     struct store_ptr committed = st->root.tree;
-    int err = space_rebuild(st, was_replayed ? &committed : NULL);
+    int err = st->dev->ops->sync(st->dev);
+    if (err == 0)
+        err = space_rebuild(st, was_replayed ? &committed : NULL);
     if (err == 0)
         err = orphans_free(st);
     if (err == 0)
