@@ -26,6 +26,7 @@ struct serve_vcpu {
     _Atomic bool is_waiting;     /* in the wait call */
     _Atomic bool is_gone;        /* its thread ends */
     _Atomic uint32_t is_kicked;  /* another vCPU, or the ticker, wants this one; a futex */
+    int64_t polled_at;           /* when it last brought events in; its own */
     unsigned queued_ticks;   /* the ticker's: for how many ticks tasks have waited on it */
     uint64_t exits, interrupts, exceptions;
 };

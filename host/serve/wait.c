@@ -2,7 +2,8 @@
 /*
  * vCPUs with nothing to do. One of those that sleep is the poller: it sleeps in the epoll of all descriptors, and takes what
  * comes from there with the same call. The others sleep on their own word (a futex), so that an event wakes one
- * thread and no more. If the poller runs tasks for longer, the ticker makes another one the poller as soon as there are events.
+ * thread and no more. If the poller runs tasks for longer, the ticker makes another one the poller as soon as there are events;
+ * one that finds nothing to do in what it brings steps back.
  */
 
 #include <errno.h>
@@ -17,6 +18,7 @@
 
 #define NOBODY     -1
 #define EVENTS_MAX 64
+#define IN_VAIN_NS 50000 /* what comes back from the enclave sooner had nothing to run there: an idle vCPU spins for 30 µs */
 
 /* ---- events ------------------------------------------------------------------------------------------------- */
 
@@ -74,6 +76,29 @@ static void word_sleep(struct serve_vcpu *vcpu, int64_t timeout_ns)
     syscall(SYS_futex, &vcpu->is_kicked, FUTEX_WAIT_PRIVATE, 0, timeout_ns < 0 ? NULL : &ts, NULL, 0);
 }
 
+static int64_t now_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * 1000000000LL + ts.tv_nsec;
+}
+
+/*
+ * It has just brought events, and they gave it nothing to do: they were for tasks that run on another vCPU, which will ask for more itself
+ * when it has no others. To be woken for each would only take processor time away from those who work.
+ */
+static bool polls_in_vain(const struct serve_vcpu *vcpu)
+{
+    const struct serve *serve = vcpu->serve;
+    if (now_ns() - vcpu->polled_at > IN_VAIN_NS)
+        return false;
+    for (unsigned i = 0; i < serve->options.vcpu_count; i++) {
+        if (i != vcpu->id && !atomic_load(&serve->vcpus[i].is_waiting) && !atomic_load(&serve->vcpus[i].is_gone))
+            return true;
+    }
+    return false;
+}
+
 /* Order: a kick that does not see us as the poller was there before we look whether one came. */
 static size_t vcpu_sleep(struct serve_vcpu *vcpu, int64_t timeout_ns, struct hostcall_event *out, size_t max)
 {
@@ -81,9 +106,10 @@ static size_t vcpu_sleep(struct serve_vcpu *vcpu, int64_t timeout_ns, struct hos
     int nobody = NOBODY;
     size_t count = 0;
     atomic_store(&vcpu->is_waiting, true);
-    if (atomic_compare_exchange_strong(&serve->poller, &nobody, (int)vcpu->id)) {
+    if (!polls_in_vain(vcpu) && atomic_compare_exchange_strong(&serve->poller, &nobody, (int)vcpu->id)) {
         count = events_take(serve, atomic_load(&vcpu->is_kicked) ? 0 : timeout_ns, out, max);
         atomic_store(&serve->poller, NOBODY);
+        vcpu->polled_at = count > 0 ? now_ns() : 0;
     } else {
         word_sleep(vcpu, timeout_ns);
     }
