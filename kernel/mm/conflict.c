@@ -52,7 +52,6 @@ static void set_free(struct conflict_set *set)
         }
     }
     shadow_fini(&set->place);
-    heap_free(set->apart);
     heap_free(set->changes);
     heap_free(set);
 }

@@ -8,12 +8,6 @@
 #include "mm/internal.h"
 #include "time/clock.h"
 
-#define APART_PAGES 64U
-/* Of which pages of a group the members' frames differ. */
-struct apart {
-    uint64_t first, mask;
-};
-
 struct conflict_set {
     struct list members;
     struct shadow place;
@@ -27,9 +21,8 @@ struct conflict_set {
     ns_t claimed_at;
     uint64_t *changes;        /* pages in which the space that came in last differed from what lay there */
     size_t change_count, change_room;
-    struct apart *apart;      /* in ascending order; the others of the set's pages are the same for all, and lie in place */
-    size_t apart_count, apart_room;
-    uint64_t epoch, apart_epoch; /* of the tables, when anybody but swap.c changes them; of `apart` */
+    uint64_t epoch, changes_epoch; /* of the tables, when anybody but swap_in changes them; of `changes` */
+    const struct vmspace *changes_of[2]; /* who came in then, and who was resident */
 };
 
 extern struct spinlock set_lock; /* guards all sets */

@@ -55,87 +55,42 @@ static struct frame *zero_frame(struct vmspace *vm, uint64_t page)
     return f;
 }
 
-static struct frame **group_frames(const struct shadow *s, uint64_t first)
+static int leaf_compare(struct vmspace *vm, uint64_t no, bool wants_cold)
 {
-    static struct frame *none[APART_PAGES];
-    struct frame **leaf = shadow_leaf(s, first / SHADOW_PAGES);
-    return leaf ? leaf + first % SHADOW_PAGES : none;
-}
-
-static int apart_note(struct conflict_set *set, uint64_t first, uint64_t mask)
-{
-    if (set->apart_count == set->apart_room) {
-        size_t room = MAX(16U, set->apart_room * 2);
-        struct apart *grown = heap_realloc(set->apart, set->apart_room * sizeof(*grown), room * sizeof(*grown));
-        if (!grown)
-            return -ENOMEM;
-        set->apart = grown;
-        set->apart_room = room;
-    }
-    set->apart[set->apart_count++] = (struct apart){first, mask};
-    return 0;
-}
-
-/* Of which pages of a group not all have what lies there. */
-static int group_note(struct conflict_set *set, uint64_t first)
-{
-    struct frame **placed = group_frames(&set->place, first);
-    const struct vmspace *vm;
-    uint64_t mask = 0;
-    list_for_each (vm, &set->members, set_node) {
-        struct frame **mine = group_frames(&vm->frames, first);
-        for (unsigned i = 0; i < APART_PAGES; i++)
-            mask |= (uint64_t)(mine[i] != placed[i]) << i;
-    }
-    return mask ? apart_note(set, first, mask) : 0;
-}
-
-static uint64_t next_leaf(const struct conflict_set *set, uint64_t no)
-{
-    const struct vmspace *vm;
-    uint64_t next = shadow_next_leaf(&set->place, no);
-    list_for_each (vm, &set->members, set_node)
-        next = MIN(next, shadow_next_leaf(&vm->frames, no));
-    return next;
-}
-
-static int apart_find(struct conflict_set *set)
-{
+    struct frame **mine = shadow_leaf(&vm->frames, no), **placed = shadow_leaf(&vm->set->place, no); /* zero_frame may add mine */
+    bool is_held = unit_is_held_by(vm, (uint32_t)(no * SHADOW_PAGES / UNIT_PAGES));
     int err = 0;
-    set->apart_count = 0;
-    for (uint64_t no = 0; err == 0 && (no = next_leaf(set, no)) != UINT64_MAX; no++) {
-        for (unsigned i = 0; i < SHADOW_PAGES && err == 0; i += APART_PAGES)
-            err = group_note(set, no * SHADOW_PAGES + i);
-    }
-    set->apart_epoch = err ? set->epoch - 1 : set->epoch;
-    return err;
-}
-
-static int group_compare(struct vmspace *vm, const struct apart *g, bool wants_cold)
-{
-    struct frame **mine = group_frames(&vm->frames, g->first), **placed = group_frames(&vm->set->place, g->first); /* zero_frame may add mine */
-    bool is_held = unit_is_held_by(vm, (uint32_t)(g->first / UNIT_PAGES));
-    int err = 0;
-    for (uint64_t left = g->mask; left && err == 0; left &= left - 1) {
-        unsigned i = (unsigned)__builtin_ctzll(left);
-        struct frame *f = mine[i], *p = placed[i];
+    for (unsigned i = 0; i < SHADOW_PAGES && err == 0; i++) {
+        struct frame *f = mine ? mine[i] : NULL, *p = placed ? placed[i] : NULL;
         if (f == p || (!f && !is_held) || (p && p->is_cold && !wants_cold))
             continue;
         if (!f && !p->is_cold)
-            zero_frame(vm, g->first + i);
-        err = change_note(vm->set, g->first + i);
+            zero_frame(vm, no * SHADOW_PAGES + i);
+        err = change_note(vm->set, no * SHADOW_PAGES + i);
     }
     return err;
 }
 
-/* What came in, went aside or stays away since leaves what is apart as it was. */
+/* Two that go to and fro, and change no tables meanwhile, always differ in the same pages. */
+static bool are_changes_known(const struct conflict_set *set, const struct vmspace *vm)
+{
+    return set->epoch == set->changes_epoch && set->changes_of[1] == vm && set->changes_of[0] == set->resident;
+}
+
 static int changes_find(struct vmspace *vm, bool wants_cold)
 {
     struct conflict_set *set = vm->set;
-    int err = set->apart_epoch == set->epoch ? 0 : apart_find(set);
+    uint64_t no = 0;
+    int err = 0;
+    bool is_known = are_changes_known(set, vm);
+    set->changes_of[0] = vm;
+    set->changes_of[1] = set->resident;
+    if (is_known && !wants_cold)
+        return 0;
     set->change_count = 0;
-    for (size_t i = 0; i < set->apart_count && err == 0; i++)
-        err = group_compare(vm, &set->apart[i], wants_cold);
+    while (err == 0 && (no = MIN(shadow_next_leaf(&vm->frames, no), shadow_next_leaf(&set->place, no))) != UINT64_MAX)
+        err = leaf_compare(vm, no++, wants_cold);
+    set->changes_epoch = err || wants_cold ? set->epoch - 1 : set->epoch;
     return err;
 }
 
@@ -269,6 +224,8 @@ static void bring_abandon(struct vmspace *vm, size_t done)
     set->change_count = done;
     err |= changes_protect(vm);
     set->resident = NULL;
+    set->epoch++;
+    set->changes_of[0] = NULL;
     if (err)
         log_warn("the host did not change the protection of memory");
 }
@@ -328,6 +285,7 @@ static int changes_freeze(struct conflict_set *set)
             err = protect_add(&b, at, at + PAGE_SIZE, PLAT_PROT_NONE);
     }
     set->change_count = left;
+    set->epoch++;
     int flushed = batch_flush(&b);
     return err ? err : flushed;
 }
@@ -358,5 +316,6 @@ int swap_thaw(struct vmspace *vm, uint64_t page, struct frame *mark)
     mark->heat = MIN(mark->heat + 1, HEAT_MAX);
     set->changes[0] = page;
     set->change_count = 1;
+    set->epoch++;
     return changes_make(vm);
 }
