@@ -16,6 +16,7 @@ struct unit_test {
     void (*user)(struct arch_regs *regs); /* instead of run: plays the first program of a booted kernel, see boot.h */
     void (*setup)(uint64_t seed);          /* before the kernel boots */
     bool may_hang;       /* the host may see to it that nothing ever happens again: that is an end too */
+    bool plans_failures; /* says itself which allocations fail: left out of --nomem */
     bool is_nomem;       /* again with the n-th allocation failing, for all n: run must then fail cleanly or get by */
 };
 
